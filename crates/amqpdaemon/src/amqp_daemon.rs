@@ -1,0 +1,227 @@
+//! A daemon made of a handler: settings, connection, process.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use edeposit_daemonwrapper::{Context, DaemonRunnerWrapper, LogTarget, Runner};
+use edeposit_pikadaemon::{ConnectionParams, PikaDaemon, Report, get_con_params};
+use edeposit_settings::Settings;
+use tokio::runtime::{Builder, Runtime};
+use tracing::{info, warn};
+
+use crate::cli::Cli;
+use crate::counters::Counters;
+use crate::responder::Responder;
+use crate::{IntoReact, React};
+
+type Setup = Box<dyn FnOnce() -> anyhow::Result<Box<dyn React>>>;
+
+/// A daemon that answers the requests of one submodule.
+///
+/// ```no_run
+/// use std::process::ExitCode;
+///
+/// use edeposit_amqpdaemon::{AmqpDaemon, Exception, Sendback};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Deserialize)]
+/// enum Request {
+///     Greet { name: String },
+/// }
+///
+/// #[derive(Serialize)]
+/// enum Response {
+///     Greeting { text: String },
+/// }
+///
+/// async fn react(request: Request, _sendback: Sendback) -> Result<Response, Exception> {
+///     let Request::Greet { name } = request;
+///     Ok(Response::Greeting { text: format!("Hello {name}") })
+/// }
+///
+/// fn main() -> ExitCode {
+///     AmqpDaemon::new("greeter", react).about("Greets people.").run_from_args()
+/// }
+/// ```
+///
+/// The name says where it works: virtual host, exchange, queues and keys are the settings `RABBITMQ_GREETER_VIRTUALHOST`
+/// and so on, with defaults by convention; see [`edeposit_settings`].
+pub struct AmqpDaemon {
+    submodule: String,
+    about: String,
+    wiring: Option<Wiring>,
+    /// Taken when the daemon runs.
+    setup: Option<Setup>,
+    settings_file: Option<PathBuf>,
+    wait_for_broker: bool,
+}
+
+/// Where a daemon works, if not by its name.
+#[derive(Clone)]
+struct Wiring {
+    con_params: ConnectionParams,
+    queue: String,
+    out_exch: String,
+    out_key: String,
+}
+
+impl AmqpDaemon {
+    /// A daemon for the submodule of this name, whose requests `react` carries out: an async function or a
+    /// [`Handler`](crate::Handler).
+    pub fn new<M>(submodule: &str, react: impl IntoReact<M> + 'static) -> Self {
+        Self::with_setup(submodule, || Ok(react))
+    }
+
+    /// The same with a handler that has to be set up first, e.g. from settings of its own. `setup` runs in the daemon's
+    /// own process, when the log is open, inside a tokio runtime; if it fails, `start` says why and exits with 1.
+    pub fn with_setup<M, R: IntoReact<M>>(
+        submodule: &str,
+        setup: impl FnOnce() -> anyhow::Result<R> + 'static,
+    ) -> Self {
+        Self {
+            submodule: submodule.to_owned(),
+            about: format!("AMQP daemon of the submodule {submodule}."),
+            wiring: None,
+            setup: Some(Box::new(|| setup().map(IntoReact::into_react))),
+            settings_file: None,
+            wait_for_broker: false,
+        }
+    }
+
+    /// One line for `--help`: what the daemon is for.
+    #[must_use]
+    pub fn about(mut self, about: &str) -> Self {
+        self.about = about.to_owned();
+        self
+    }
+
+    /// Consumes `queue` and answers to exchange `out_exch` with key `out_key`, whatever the settings have for this
+    /// submodule (the original's constructor arguments). Build the parameters with
+    /// [`get_con_params`](edeposit_pikadaemon::get_con_params).
+    #[must_use]
+    pub fn wired(mut self, con_params: ConnectionParams, queue: &str, out_exch: &str, out_key: &str) -> Self {
+        self.wiring = Some(Wiring {
+            con_params,
+            queue: queue.to_owned(),
+            out_exch: out_exch.to_owned(),
+            out_key: out_key.to_owned(),
+        });
+        self
+    }
+
+    /// Does what the process's command line says; the shared command line is described by `--help`. Meant to be all of
+    /// `main`, before any thread is started.
+    #[must_use]
+    pub fn run_from_args(mut self) -> ExitCode {
+        let program = Runner::program_name();
+        let cli = Cli::parse_args(&program, &self.about);
+        // Only for the time limits here: what is wrong with the settings is said when the daemon runs, and must not keep
+        // one from being stopped.
+        let drain_time = Settings::load_from(cli.settings.as_deref())
+            .and_then(|settings| settings.submodule(&self.submodule))
+            .map_or(Duration::from_secs(30), |submodule| submodule.drain_timeout);
+
+        let mut runner = Runner::new(cli.name.unwrap_or(program))
+            .verbosity(cli.verbose)
+            .drain_time(drain_time)
+            .force(cli.force);
+        if let Some(path) = cli.pid_file {
+            runner = runner.pid_file(path);
+        }
+        if let Some(path) = cli.log_file {
+            runner = runner.log(LogTarget::File(path));
+        }
+        // A daemon's working directory is /.
+        self.settings_file = cli.settings.map(|path| std::path::absolute(&path).unwrap_or(path));
+        self.wait_for_broker = cli.wait;
+        runner.run(cli.action, cli.foreground, &mut self)
+    }
+
+    /// Runs the daemon in this process until [`Context::stop`] is cancelled, without command line, PID file or signals:
+    /// for embedding it in a program of your own. Blocks; must not be called from async code.
+    ///
+    /// # Errors
+    /// Settings, set-up or first connection failed, or requests in hand could not be finished in the drain time.
+    pub fn run(&mut self, context: &Context) -> anyhow::Result<()> {
+        let settings = Settings::load_from(self.settings_file.as_deref())?;
+        for warning in settings.warnings() {
+            warn!("{warning}");
+        }
+        let submodule = settings.submodule(&self.submodule)?;
+        let wiring = match self.wiring.clone() {
+            Some(wiring) => wiring,
+            None => Wiring {
+                con_params: get_con_params(&settings, &submodule.vhost)?,
+                queue: submodule.input_queue.clone(),
+                out_exch: submodule.exchange.clone(),
+                out_key: submodule.out_key.clone(),
+            },
+        };
+
+        let amqp = runtime("amqp", 1)?;
+        let handlers = runtime("handler", usize::from(submodule.prefetch).clamp(2, 16))?;
+        let setup = self.setup.take().context("a daemon runs only once")?;
+        let react = {
+            let _inside = handlers.enter();
+            setup().with_context(|| format!("setting up {}", self.submodule))?
+        };
+        let counters = Arc::new(Counters::default());
+        let responder = Responder {
+            react: Arc::from(react),
+            out_key: wiring.out_key,
+            handler_timeout: submodule.handler_timeout,
+            max_request_size: submodule.max_request_size,
+            answer_without_uuid: settings.answer_without_uuid()?,
+            tracebacks: settings.tracebacks()?,
+            handlers: handlers.handle().clone(),
+            counters: Arc::clone(&counters),
+        };
+        let ready = format!("consuming queue '{}' of virtual host '{}'", wiring.queue, wiring.con_params.virtualhost);
+        let daemon = PikaDaemon::new(wiring.con_params, wiring.queue, wiring.out_exch, Arc::new(responder))
+            .prefetch(submodule.prefetch)
+            .drain_time(context.drain_time())
+            .wait_for_broker(self.wait_for_broker);
+        let mut report = |report: Report<'_>| match report {
+            Report::Consuming => context.ready(&ready),
+            Report::Alive => context.watchdog(),
+            Report::Waiting { reason } => {
+                let status = format!("waiting for RabbitMQ: {reason}");
+                if self.wait_for_broker {
+                    context.ready(&status);
+                } else {
+                    context.status(&status);
+                }
+                context.watchdog();
+            }
+            Report::Draining => info!("finishing the requests in hand"),
+            _ => {}
+        };
+        let ended = amqp.block_on(daemon.run(context.stop().clone(), &mut report));
+        info!("{counters}");
+        // A handler that never ends must not keep the process.
+        handlers.shutdown_background();
+        amqp.shutdown_background();
+        match ended? {
+            0 => Ok(()),
+            unfinished => anyhow::bail!("{unfinished} requests were not finished in the drain time; they are back in the queue"),
+        }
+    }
+}
+
+impl DaemonRunnerWrapper for AmqpDaemon {
+    fn body(&mut self, context: &Context) -> anyhow::Result<()> {
+        self.run(context)
+    }
+}
+
+fn runtime(name: &str, threads: usize) -> anyhow::Result<Runtime> {
+    Builder::new_multi_thread()
+        .worker_threads(threads)
+        .thread_name(name)
+        .enable_all()
+        .build()
+        .context("starting the async runtime")
+}

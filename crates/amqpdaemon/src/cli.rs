@@ -1,0 +1,96 @@
+//! The command line that all daemons share.
+
+use std::path::PathBuf;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{CommandFactory, FromArgMatches, Parser};
+use edeposit_daemonwrapper::Action;
+
+/// What was typed.
+#[derive(Debug, Parser)]
+#[command(disable_version_flag = false, version)]
+pub(crate) struct Cli {
+    /// Start it, stop it, do both in that order, or say whether it runs
+    #[arg(value_name = "start|stop|restart|status", value_parser = action())]
+    pub(crate) action: Action,
+
+    /// Run in the foreground, not as a Unix daemon: logs to standard error, Ctrl-C ends it
+    #[arg(short, long)]
+    pub(crate) foreground: bool,
+
+    /// Read the settings from this file instead of $HOME/edeposit/amqp.json or /etc/edeposit/amqp.json
+    #[arg(long, value_name = "FILE")]
+    pub(crate) settings: Option<PathBuf>,
+
+    /// Name of this instance, for its PID and log files; to run several, name them
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+
+    /// PID file [default: NAME.pid in $RUNTIME_DIRECTORY, else in /tmp]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pid_file: Option<PathBuf>,
+
+    /// Log file [default: /var/log/edeposit/NAME.log for root, else ~/.local/state/edeposit/NAME.log]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) log_file: Option<PathBuf>,
+
+    /// Log more; twice for every detail
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+
+    /// At the start, wait for RabbitMQ if it is away instead of failing
+    #[arg(long)]
+    pub(crate) wait: bool,
+
+    /// With stop and restart: kill a daemon that does not end in time
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+fn action() -> impl TypedValueParser<Value = Action> {
+    PossibleValuesParser::new(Action::ALL.map(Action::as_str))
+        // The parser has let only these words through.
+        .try_map(|word| word.parse::<Action>())
+}
+
+impl Cli {
+    /// Reads the process's command line. Help, version and errors end the process: exit 0 for the first two, else 2.
+    pub(crate) fn parse_args(program: &str, about: &str) -> Self {
+        let command = Self::command()
+            .name(program.to_owned())
+            .bin_name(program)
+            .about(about.to_owned())
+            .after_help(after_help(program));
+        let matches = command.get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|e| e.exit())
+    }
+}
+
+fn after_help(program: &str) -> String {
+    format!(
+        "Examples:
+  {program} start               start as a daemon; returns when it is ready
+  {program} start -f            the same in this terminal
+  {program} start --name two    a second instance on this machine
+  {program} stop                finish the requests in hand, then end
+
+Exit codes: 0 done; 1 failed, or already running (the reason is on standard error); 2 wrong usage;
+3 status: not running; 4 not allowed to stop it; 75 requests in hand could not be finished in time.
+
+Signals: TERM, INT, QUIT end it (twice: at once); HUP reopens the log file."
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+        let cli = Cli::parse_from(["daemon", "start", "-f"]);
+        assert!(cli.foreground && cli.action == Action::Start);
+        assert!(Cli::try_parse_from(["daemon"]).is_err());
+        assert!(Cli::try_parse_from(["daemon", "stat"]).is_err());
+    }
+}

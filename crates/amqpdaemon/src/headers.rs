@@ -1,0 +1,163 @@
+//! Answers and exceptions as messages, in the original's layout.
+//!
+//! An answer has the header `UUID` and nothing else. An exception has `exception`, `exception_name`, `exception_type`,
+//! `traceback` and `UUID`, content type `application/text`, and the text as its body. All headers of a message travel in
+//! one frame, so long texts are cut in the headers; the body has the whole.
+
+use edeposit_pikadaemon::Outgoing;
+use edeposit_pikadaemon::types::{AMQPValue, FieldTable};
+
+use crate::Exception;
+
+/// The header that pairs an answer with its request.
+pub(crate) const UUID: &str = "UUID";
+
+/// Content type of ordinary answers and progress messages.
+pub(crate) const JSON: &str = "application/json";
+/// Content type of exceptions.
+const TEXT: &str = "application/text";
+
+/// Room for names, properties and the frame itself, in bytes.
+const OVERHEAD: usize = 1024;
+/// More traceback than this helps nobody.
+const LONGEST_TRACEBACK: usize = 32 * 1024;
+const LONGEST_NAME: usize = 256;
+
+/// An answer or a progress message.
+pub(crate) fn answer(uuid: &AMQPValue, body: Vec<u8>) -> Outgoing {
+    let mut headers = FieldTable::default();
+    headers.insert(UUID.into(), uuid.clone());
+    Outgoing {
+        content_type: JSON,
+        headers,
+        body,
+    }
+}
+
+/// An exception. `frame_max` is the longest frame the broker takes; without `traceback` that header has no value.
+pub(crate) fn exception(exception: &Exception, uuid: &AMQPValue, traceback: bool, frame_max: usize) -> Outgoing {
+    let room = frame_max.saturating_sub(OVERHEAD + encoded_len(uuid));
+    let name = cut(&exception.name, LONGEST_NAME);
+    let kind = cut(&exception.kind, LONGEST_NAME);
+    let message = cut(&exception.message, room.saturating_sub(2 * LONGEST_NAME) / 2);
+    let rest = room.saturating_sub(name.len() + kind.len() + message.len());
+
+    let mut headers = FieldTable::default();
+    let mut put = |name: &str, value: &str| {
+        headers.insert(name.into(), AMQPValue::LongString(value.into()));
+    };
+    put("exception", message);
+    put("exception_name", name);
+    put("exception_type", kind);
+    if traceback {
+        put("traceback", cut(&exception.traceback_text(), rest.min(LONGEST_TRACEBACK)));
+    } else {
+        headers.insert("traceback".into(), AMQPValue::Void);
+    }
+    headers.insert(UUID.into(), uuid.clone());
+    Outgoing {
+        content_type: TEXT,
+        headers,
+        body: exception.body_text().as_bytes().to_vec(),
+    }
+}
+
+/// The first bytes of a text, ending at a character's end.
+fn cut(text: &str, length: usize) -> &str {
+    &text[..text.floor_char_boundary(length)]
+}
+
+/// How many bytes a header value takes on the wire.
+fn encoded_len(value: &AMQPValue) -> usize {
+    1 + match value {
+        AMQPValue::Void => 0,
+        AMQPValue::Boolean(_) | AMQPValue::ShortShortInt(_) | AMQPValue::ShortShortUInt(_) => 1,
+        AMQPValue::ShortInt(_) | AMQPValue::ShortUInt(_) => 2,
+        AMQPValue::LongInt(_) | AMQPValue::LongUInt(_) | AMQPValue::Float(_) => 4,
+        AMQPValue::DecimalValue(_) => 5,
+        AMQPValue::ShortString(text) => 1 + text.as_str().len(),
+        AMQPValue::LongString(text) => 4 + text.as_bytes().len(),
+        AMQPValue::ByteArray(bytes) => 4 + bytes.as_slice().len(),
+        AMQPValue::FieldArray(values) => 4 + values.as_slice().iter().map(encoded_len).sum::<usize>(),
+        AMQPValue::FieldTable(table) => {
+            let fields = table.inner().iter();
+            4 + fields
+                .map(|(name, value)| 1 + name.as_str().len() + encoded_len(value))
+                .sum::<usize>()
+        }
+        _ => 8,
+    }
+}
+
+/// A UUID for people: log lines, [`Sendback::uuid`](crate::Sendback::uuid).
+pub(crate) fn uuid_text(uuid: &AMQPValue) -> String {
+    const LONGEST: usize = 200;
+    match uuid {
+        AMQPValue::LongString(text) => cut(&String::from_utf8_lossy(text.as_bytes()), LONGEST).to_owned(),
+        AMQPValue::ShortString(text) => text.to_string(),
+        AMQPValue::Void => "null".to_owned(),
+        other => cut(&format!("{other:?}"), LONGEST).to_owned(),
+    }
+}
+
+/// Where the answer to a request goes: `abc.request` -> `abc.result`, a key without a dot -> the output key.
+pub(crate) fn parse_key(request_key: &str, out_key: &str) -> String {
+    const LONGEST: usize = 255;
+    match request_key.rsplit_once('.') {
+        Some((prefix, _)) if prefix.len() + 1 + out_key.len() <= LONGEST => format!("{prefix}.{out_key}"),
+        _ => out_key.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reply_key_follows_the_request_key() {
+        for (request, reply) in [
+            ("request", "result"),
+            ("abc.request", "abc.result"),
+            ("a.b.request", "a.b.result"),
+            ("x.y", "x.result"),
+            (".", ".result"),
+            ("", "result"),
+        ] {
+            assert_eq!(parse_key(request, "result"), reply, "{request}");
+        }
+        let longest = format!("{}.y", "x".repeat(253));
+        assert_eq!(parse_key(&longest, "result"), "result");
+    }
+
+    #[test]
+    fn headers_of_any_exception_fit_into_a_frame() {
+        let long = "ž".repeat(500_000);
+        for uuid in [long.clone(), "u".repeat(3000), String::new()] {
+            for frame_max in [4096_usize, 8192, 131_072] {
+                let e = Exception::class(&format!("a.{long}"), long.clone()).with_traceback(&long);
+                let uuid = AMQPValue::LongString(cut(&uuid, frame_max.saturating_sub(900)).into());
+                let headers = exception(&e, &uuid, true, frame_max).headers;
+                let length = encoded_len(&AMQPValue::FieldTable(headers));
+                // An UUID that nearly fills a frame leaves room for the names only.
+                let limit = frame_max.max(encoded_len(&uuid) + 2 * LONGEST_NAME + 200);
+                assert!(length <= limit, "{length} > {limit}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_body_keeps_the_whole_text() {
+        let e = Exception::value_error("x".repeat(500_000));
+        let message = exception(&e, &AMQPValue::Void, false, 131_072);
+        assert_eq!(message.body.len(), 500_000);
+        assert_eq!(message.headers.inner().get("traceback"), Some(&AMQPValue::Void));
+        assert_eq!(message.headers.inner().get("UUID"), Some(&AMQPValue::Void));
+    }
+
+    #[test]
+    fn every_uuid_has_a_text() {
+        assert_eq!(uuid_text(&AMQPValue::LongString("žluť-1".into())), "žluť-1");
+        assert_eq!(uuid_text(&AMQPValue::Void), "null");
+        assert_eq!(uuid_text(&AMQPValue::LongInt(12345)), "LongInt(12345)");
+    }
+}

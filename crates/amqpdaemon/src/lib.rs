@@ -1,0 +1,34 @@
+//! Daemons that answer requests over RabbitMQ, in about twenty lines.
+//!
+//! A client publishes a JSON message with a `UUID` header; the submodule's daemon carries it out and publishes the answer,
+//! progress messages or an exception under the same `UUID`. What a submodule adds is a *handler*: an async function from
+//! request and [`Sendback`] to an answer or an [`Exception`]. All else is here: command line, process, settings,
+//! connection, recovery, pairing, time-outs.
+//!
+//! Start with [`AmqpDaemon`]. A handler with state of its own implements [`Handler`]. Handlers know nothing of AMQP and are
+//! tested without a broker: see [`Sendback::collecting`].
+//!
+//! # What a handler can rely on
+//!
+//! - It is called once for every delivery of a request with a UUID, concurrently up to the setting `RABBITMQ_PREFETCH`.
+//! - The request is acknowledged only when the broker has confirmed the answer. If the connection or the process dies
+//!   before, the broker delivers the request again: handlers should bear being called twice ([`Sendback::redelivered`]).
+//! - A handler that panics or takes longer than `RABBITMQ_HANDLER_TIMEOUT` costs its caller an exception, and nobody else
+//!   anything.
+
+mod amqp_daemon;
+mod cli;
+mod counters;
+mod exception;
+mod handler;
+mod headers;
+mod responder;
+mod sendback;
+
+pub use amqp_daemon::AmqpDaemon;
+pub use edeposit_daemonwrapper::Context;
+pub use edeposit_pikadaemon::{ConnectionParams, get_con_params};
+pub use edeposit_serializers as serializers;
+pub use exception::Exception;
+pub use handler::{Handler, IntoReact, IsHandler, React};
+pub use sendback::Sendback;

@@ -1,0 +1,42 @@
+//! How long to wait before the next try.
+
+use std::time::Duration;
+
+const FIRST: Duration = Duration::from_millis(250);
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// A random time up to a bound that doubles with every failed attempt, from 0.25 s to 30 s ("full jitter": daemons that
+/// lost the same broker do not come back all at once). Never less than 50 ms, so that nothing spins.
+pub(crate) fn delay(attempt: u32) -> Duration {
+    let bound = bound(attempt);
+    let jittered = bound.mul_f64(fastrand::f64());
+    jittered.max(Duration::from_millis(50))
+}
+
+fn bound(attempt: u32) -> Duration {
+    FIRST
+        .saturating_mul(1u32.checked_shl(attempt).unwrap_or(u32::MAX))
+        .min(LONGEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bound_doubles_up_to_its_limit() {
+        let bounds: Vec<u128> = (0..9).map(|attempt| bound(attempt).as_millis()).collect();
+        assert_eq!(bounds, [250, 500, 1000, 2000, 4000, 8000, 16000, 30000, 30000]);
+        assert_eq!(bound(u32::MAX), LONGEST);
+    }
+
+    #[test]
+    fn delays_stay_within_the_bound() {
+        for attempt in [0, 3, 7, 100] {
+            for _ in 0..200 {
+                let delay = delay(attempt);
+                assert!(delay >= Duration::from_millis(50) && delay <= bound(attempt), "{delay:?}");
+            }
+        }
+    }
+}

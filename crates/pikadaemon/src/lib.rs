@@ -1,0 +1,39 @@
+//! The AMQP side of a daemon: consume, publish, acknowledge, and recover.
+//!
+//! A [`PikaDaemon`] consumes one queue and hands every delivery to an [`OnMessage`], which answers through the
+//! [`Session`] it is given and decides what becomes of the delivery. The name is the original's, after the Python client
+//! it used.
+//!
+//! The rules:
+//!
+//! - **One owner of recovery.** A session is two connections, one for consuming, one for publishing. Any doubt (an error,
+//!   a cancelled consumer, a missing confirm, a failed liveness check) ends the whole session; after a back-off with jitter
+//!   a new one is set up from nothing. What a session had in hand goes back to the queue.
+//! - **Settled means confirmed.** [`Session::send_message`] returns when the broker has confirmed the message; only then may
+//!   the delivery it answers be acknowledged.
+//! - **No await on the broker without a deadline.**
+//!
+//! The states a daemon goes through are in [`State`]; the module around it does the I/O.
+
+mod backoff;
+mod connect_error;
+mod daemon;
+mod link;
+mod message;
+mod params;
+mod publish_error;
+mod publisher;
+mod session;
+mod state;
+
+pub use connect_error::ConnectError;
+pub use daemon::{PikaDaemon, Report};
+pub use link::{Link, connect};
+pub use message::{Message, OnMessage, Outgoing, Settle};
+pub use params::{ConnectionParams, get_con_params};
+pub use publish_error::PublishError;
+pub use session::Session;
+pub use state::{Event, State};
+
+/// AMQP's types for headers and properties, as lapin has them.
+pub use lapin::types;

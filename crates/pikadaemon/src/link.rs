@@ -1,0 +1,183 @@
+//! One connection to the broker, owned to its end.
+//!
+//! The client library gives no deadline for connecting and leaves a thread behind when a peer goes silent in the
+//! handshake. A [`Link`] therefore opens the socket itself and keeps a second handle to it: whatever happens, dropping the
+//! link shuts the socket, and with it the library's thread ends.
+
+use std::net::Shutdown;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use edeposit_settings::Tls;
+use lapin::tcp::{OwnedIdentity, OwnedTLSConfig};
+use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo};
+use lapin::{AsyncTcpStream, Channel, Connection, ConnectionProperties};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use async_compat::{Compat, CompatExt};
+
+use crate::{ConnectError, ConnectionParams};
+
+/// An open connection. Dropping it closes the socket at once; [`Link::close`] says goodbye first.
+pub struct Link {
+    connection: Connection,
+    socket: Socket,
+}
+
+/// A second handle to the connection's socket.
+struct Socket(std::net::TcpStream);
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        // The socket may be closed already; then there is nothing to do.
+        let _ = self.0.shutdown(Shutdown::Both);
+    }
+}
+
+impl Link {
+    /// The connection.
+    #[must_use]
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Opens a channel.
+    ///
+    /// # Errors
+    /// The connection is gone, or the broker does not answer within `RABBITMQ_CONNECT_TIMEOUT`.
+    pub async fn channel(&self, params: &ConnectionParams) -> Result<Channel, ConnectError> {
+        let step = "opening a channel";
+        within(params, step, self.connection.create_channel())
+            .await?
+            .map_err(|e| ConnectError::from_step(params, step, e))
+    }
+
+    /// Closes the connection in an orderly way, waiting at most `limit` for the broker.
+    pub async fn close(self, limit: Duration) {
+        // Whether it answers or not, the socket is shut when the link is dropped.
+        let _ = timeout(limit, self.connection.close(200, "OK".into())).await;
+        drop(self.socket);
+    }
+}
+
+/// Connects and logs in.
+///
+/// # Errors
+/// See [`ConnectError`]; each says what to do. Every step has to be done within `RABBITMQ_CONNECT_TIMEOUT`.
+pub async fn connect(params: &ConnectionParams) -> Result<Link, ConnectError> {
+    let settings = &params.connection;
+    let (stream, socket) = open_socket(params).await?;
+    let stream = match &settings.tls {
+        None => stream,
+        Some(tls) => start_tls(params, tls, stream).await?,
+    };
+
+    // Called once: the library's own reconnecting stays off.
+    let prepared = Mutex::new(Some(stream));
+    let connecting = Connection::connector(
+        uri(params),
+        lapin::runtime::default_runtime().map_err(|e| ConnectError::from_handshake(params, e))?,
+        async move |_, _| {
+            let stream = prepared.lock().ok().and_then(|mut stream| stream.take());
+            stream.ok_or_else(|| std::io::Error::from(std::io::ErrorKind::ConnectionAborted).into())
+        },
+        ConnectionProperties::default().with_connection_name(params.client_name.as_str().into()),
+    );
+    let connection = within(params, "logging in", connecting)
+        .await?
+        .map_err(|e| ConnectError::from_handshake(params, e))?;
+    Ok(Link { connection, socket })
+}
+
+/// Bounds a step of the set-up in time.
+pub(crate) async fn within<F: Future>(
+    params: &ConnectionParams,
+    step: &'static str,
+    future: F,
+) -> Result<F::Output, ConnectError> {
+    let after = params.connection.connect_timeout;
+    timeout(after, future).await.map_err(|_| ConnectError::Timeout {
+        address: params.address(),
+        step,
+        after,
+    })
+}
+
+type Stream = AsyncTcpStream<Compat<TcpStream>>;
+
+async fn open_socket(params: &ConnectionParams) -> Result<(Stream, Socket), ConnectError> {
+    let unreachable = |source| ConnectError::Unreachable {
+        address: params.address(),
+        source,
+    };
+    let host = (params.connection.host.as_str(), params.connection.port);
+    let stream = within(params, "opening the connection", TcpStream::connect(host))
+        .await?
+        .map_err(unreachable)?;
+    stream.set_nodelay(true).map_err(unreachable)?;
+    let stream = stream.into_std().map_err(unreachable)?;
+    let socket = Socket(stream.try_clone().map_err(unreachable)?);
+    let stream = TcpStream::from_std(stream).map_err(unreachable)?;
+    Ok((AsyncTcpStream::Plain(stream.compat()), socket))
+}
+
+async fn start_tls(params: &ConnectionParams, tls: &Tls, stream: Stream) -> Result<Stream, ConnectError> {
+    // An error means that the program has chosen a provider itself.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let config = tls_config(tls)?;
+    within(
+        params,
+        "starting TLS",
+        stream.into_tls(&params.connection.host, config.as_ref()),
+    )
+    .await?
+    .map_err(|source| ConnectError::Tls {
+        address: params.address(),
+        source,
+    })
+}
+
+fn tls_config(tls: &Tls) -> Result<OwnedTLSConfig, ConnectError> {
+    let read = |setting, path: &std::path::Path| {
+        std::fs::read(path).map_err(|source| ConnectError::TlsFile {
+            setting,
+            path: path.display().to_string(),
+            source,
+        })
+    };
+    let cert_chain = match &tls.ca_file {
+        Some(path) => Some(String::from_utf8_lossy(&read("RABBITMQ_TLS_CA_FILE", path)?).into_owned()),
+        None => None,
+    };
+    let identity = match (&tls.cert_file, &tls.key_file) {
+        (Some(cert), Some(key)) => Some(OwnedIdentity::PKCS8 {
+            pem: read("RABBITMQ_TLS_CERT_FILE", cert)?,
+            key: read("RABBITMQ_TLS_KEY_FILE", key)?,
+        }),
+        _ => None,
+    };
+    Ok(OwnedTLSConfig { identity, cert_chain })
+}
+
+fn uri(params: &ConnectionParams) -> AMQPUri {
+    let settings = &params.connection;
+    AMQPUri {
+        scheme: match settings.tls {
+            Some(_) => AMQPScheme::AMQPS,
+            None => AMQPScheme::AMQP,
+        },
+        authority: AMQPAuthority {
+            userinfo: AMQPUserInfo {
+                username: settings.user.clone(),
+                password: settings.password.expose().to_owned(),
+            },
+            host: settings.host.clone(),
+            port: settings.port,
+        },
+        vhost: params.virtualhost.clone(),
+        query: AMQPQueryString {
+            heartbeat: Some(u16::try_from(settings.heartbeat.as_secs()).unwrap_or(u16::MAX)),
+            ..AMQPQueryString::default()
+        },
+    }
+}

@@ -1,0 +1,316 @@
+//! One session with the broker, from set-up to tear-down.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use lapin::message::Delivery;
+use lapin::options::{
+    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions, BasicRejectOptions,
+    ExchangeDeclareOptions, QueueDeclareOptions,
+};
+use lapin::protocol::AMQPSoftError;
+use lapin::types::{AMQPValue, FieldTable, ShortString};
+use lapin::{Channel, Consumer, ExchangeKind};
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use crate::connect_error::is;
+use crate::daemon::{Plan, Report};
+use crate::link::{Link, connect, within};
+use crate::message::{Message, OnMessage, Outgoing, Settle};
+use crate::publisher::Publisher;
+use crate::{ConnectError, ConnectionParams, PublishError};
+
+/// How often the session proves that its consumer is still on the queue.
+const LIVENESS_INTERVAL: Duration = Duration::from_secs(15);
+/// How long an orderly goodbye may take.
+const CLOSE_LIMIT: Duration = Duration::from_secs(2);
+
+/// What an [`OnMessage`] may use of a session: publishing.
+pub struct Session {
+    publisher: Publisher,
+    input_queue: String,
+    output_exchange: String,
+    frame_max: usize,
+}
+
+impl Session {
+    /// Publishes a message and returns when the broker has confirmed it.
+    ///
+    /// # Errors
+    /// It is not known to be safe in the broker; see [`PublishError`].
+    pub async fn send_message(&self, exchange: &str, routing_key: &str, message: &Outgoing) -> Result<(), PublishError> {
+        self.publisher.publish(exchange, routing_key, message).await
+    }
+
+    /// Publishes an answer to the daemon's output exchange; see [`Session::send_message`].
+    ///
+    /// # Errors
+    /// As [`Session::send_message`].
+    pub async fn send_response(&self, routing_key: &str, message: &Outgoing) -> Result<(), PublishError> {
+        self.send_message(&self.output_exchange, routing_key, message).await
+    }
+
+    /// Keeps a message for which no queue is bound in the durable queue `<input queue>.parked`, with where it should have
+    /// gone in headers: `x-edeposit-exchange`, `x-edeposit-routing-key`, `x-edeposit-reason`.
+    ///
+    /// # Errors
+    /// It could not be kept; the caller must not acknowledge what it answers.
+    pub async fn park(&self, routing_key: &str, message: &Outgoing, reason: &str) -> Result<(), PublishError> {
+        let queue = format!("{}.parked", self.input_queue);
+        let mut parked = message.clone();
+        for (name, value) in [
+            ("x-edeposit-exchange", self.output_exchange.as_str()),
+            ("x-edeposit-routing-key", routing_key),
+            ("x-edeposit-reason", reason),
+        ] {
+            parked
+                .headers
+                .insert(name.into(), AMQPValue::LongString(value.into()));
+        }
+        self.publisher.declare_queue(&queue).await?;
+        self.send_message("", &queue, &parked).await
+    }
+
+    /// The longest frame the broker takes, in bytes. All headers of a message must fit into one.
+    #[must_use]
+    pub fn frame_max(&self) -> usize {
+        self.frame_max
+    }
+}
+
+/// A session that consumes.
+pub(crate) struct LiveSession {
+    consume_link: Link,
+    channel: Channel,
+    consumer: Consumer,
+    session: Arc<Session>,
+    publish_events: BoxStream<'static, lapin::Event>,
+    jobs: JoinSet<Result<(), String>>,
+}
+
+/// Why [`LiveSession::run`] ended.
+pub(crate) enum Ended {
+    Stopped,
+    Lost(String),
+}
+
+impl LiveSession {
+    /// Connects, checks that exchange and queue are there, and consumes.
+    pub(crate) async fn open(plan: &Plan) -> Result<Self, ConnectError> {
+        let params = &plan.params;
+        let consume_link = connect(params).await?;
+        let publish_link = connect(params).await?;
+        let publish_events = publish_link.connection().events_listener().boxed();
+        check_exchange(params, &publish_link, &plan.output_exchange).await?;
+        let channel = consume_link.channel(params).await?;
+        check_queue(params, &channel, &plan.queue).await?;
+
+        let step = "starting to consume";
+        let consumer = within(params, step, async {
+            channel.basic_qos(plan.prefetch, BasicQosOptions::default()).await?;
+            let tag = format!("edeposit-{}-{:08x}", std::process::id(), fastrand::u32(..));
+            channel
+                .basic_consume(
+                    short(&plan.queue),
+                    short(&tag),
+                    BasicConsumeOptions::default(),
+                    FieldTable::default(),
+                )
+                .await
+        })
+        .await?
+        .map_err(|e| ConnectError::from_step(params, step, e))?;
+
+        let frame_max = consume_link.connection().configuration().frame_max();
+        Ok(Self {
+            session: Arc::new(Session {
+                publisher: Publisher::new(publish_link, params, plan.prefetch.into()),
+                input_queue: plan.queue.clone(),
+                output_exchange: plan.output_exchange.clone(),
+                frame_max: usize::try_from(frame_max).unwrap_or(usize::MAX),
+            }),
+            consume_link,
+            channel,
+            consumer,
+            publish_events,
+            jobs: JoinSet::new(),
+        })
+    }
+
+    /// Consumes until told to stop or until anything is in doubt.
+    pub(crate) async fn run(
+        &mut self,
+        plan: &Plan,
+        handler: &Arc<dyn OnMessage>,
+        stop: &CancellationToken,
+        report: &mut (dyn FnMut(Report<'_>) + Send),
+    ) -> Ended {
+        let mut liveness = interval(LIVENESS_INTERVAL);
+        liveness.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        liveness.tick().await;
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return Ended::Stopped,
+                delivery = self.consumer.next() => match delivery {
+                    Some(Ok(delivery)) => self.spawn_job(Arc::clone(handler), delivery, plan),
+                    Some(Err(e)) => return Ended::Lost(format!("consuming: {e}")),
+                    None => return Ended::Lost(format!(
+                        "the consumer was cancelled; was queue '{}' deleted?", plan.queue
+                    )),
+                },
+                Some(job) = self.jobs.join_next() => match job {
+                    Ok(Ok(())) => {}
+                    Ok(Err(reason)) => return Ended::Lost(reason),
+                    Err(e) => return Ended::Lost(format!("a message handler failed: {e}")),
+                },
+                event = self.publish_events.next() => match event {
+                    Some(lapin::Event::ConnectionBlocked(reason)) => {
+                        warn!(reason, "RabbitMQ has blocked publishing; answers wait");
+                    }
+                    Some(lapin::Event::ConnectionUnblocked) => info!("RabbitMQ takes messages again"),
+                    Some(lapin::Event::Error(e)) => return Ended::Lost(format!("publishing connection: {e}")),
+                    Some(event) => debug!(?event, "publishing connection"),
+                    None => return Ended::Lost("the publishing connection is gone".to_owned()),
+                },
+                _ = liveness.tick() => match self.prove_alive(plan).await {
+                    Ok(()) => report(Report::Alive),
+                    Err(reason) => return Ended::Lost(reason),
+                },
+            }
+        }
+    }
+
+    /// Asks the broker, on the very channel that consumes, whether the queue has a consumer.
+    async fn prove_alive(&self, plan: &Plan) -> Result<(), String> {
+        let asking = self.channel.queue_declare(short(&plan.queue), PASSIVE_QUEUE, FieldTable::default());
+        match timeout(plan.params.connection.connect_timeout, asking).await {
+            Ok(Ok(queue)) if queue.consumer_count() > 0 => Ok(()),
+            Ok(Ok(_)) => Err(format!("queue '{}' has lost its consumer", plan.queue)),
+            Ok(Err(e)) => Err(format!("liveness check: {e}")),
+            Err(_) => Err("RabbitMQ does not answer the liveness check".to_owned()),
+        }
+    }
+
+    fn spawn_job(&mut self, handler: Arc<dyn OnMessage>, delivery: Delivery, plan: &Plan) {
+        let session = Arc::clone(&self.session);
+        let limit = plan.params.connection.publish_timeout;
+        self.jobs.spawn(async move {
+            let Delivery {
+                exchange,
+                routing_key,
+                redelivered,
+                properties,
+                data,
+                acker,
+                ..
+            } = delivery;
+            let message = Message {
+                exchange: exchange.into(),
+                routing_key: routing_key.into(),
+                redelivered,
+                properties,
+                body: data,
+            };
+            let settle = handler
+                .on_message_received(message, &session)
+                .await
+                .map_err(|e| e.to_string())?;
+            let settling = async {
+                match settle {
+                    Settle::Ack => acker.ack(BasicAckOptions::default()).await,
+                    Settle::Reject => acker.reject(BasicRejectOptions { requeue: false }).await,
+                }
+            };
+            match timeout(limit, settling).await {
+                Ok(Ok(true)) => Ok(()),
+                Ok(Ok(false)) => Err("acknowledging: the channel is gone".to_owned()),
+                Ok(Err(e)) => Err(format!("acknowledging: {e}")),
+                Err(_) => Err("acknowledging takes too long".to_owned()),
+            }
+        });
+    }
+
+    /// Takes nothing new, finishes what is in hand within `limit`, and closes both connections, the publishing one last.
+    /// Returns how many deliveries could not be finished; the broker puts them back into the queue.
+    pub(crate) async fn drain(mut self, limit: Duration) -> usize {
+        let cancel = self.channel.basic_cancel(self.consumer.tag(), BasicCancelOptions::default());
+        // Without an answer the connection is as good as gone, and closing it has the same effect.
+        let _ = timeout(CLOSE_LIMIT, cancel).await;
+        drop(self.consumer);
+        let finishing = async {
+            while let Some(job) = self.jobs.join_next().await {
+                if let Ok(Err(reason)) = job {
+                    warn!(reason, "a request could not be finished while stopping; it stays in the queue");
+                }
+            }
+        };
+        let unfinished = match timeout(limit, finishing).await {
+            Ok(()) => 0,
+            Err(_) => self.jobs.len(),
+        };
+        self.jobs.shutdown().await;
+        self.consume_link.close(CLOSE_LIMIT).await;
+        if let Some(session) = Arc::into_inner(self.session) {
+            session.publisher.into_link().close(CLOSE_LIMIT).await;
+        }
+        unfinished
+    }
+}
+
+const PASSIVE_QUEUE: QueueDeclareOptions = QueueDeclareOptions {
+    passive: true,
+    durable: false,
+    exclusive: false,
+    auto_delete: false,
+    nowait: false,
+};
+
+async fn check_exchange(params: &ConnectionParams, link: &Link, exchange: &str) -> Result<(), ConnectError> {
+    let step = "looking for the exchange";
+    let channel = link.channel(params).await?;
+    let options = ExchangeDeclareOptions {
+        passive: true,
+        ..ExchangeDeclareOptions::default()
+    };
+    let declaring = channel.exchange_declare(short(exchange), ExchangeKind::Topic, options, FieldTable::default());
+    within(params, step, declaring).await?.map_err(|e| {
+        if is_not_found(&e) {
+            ConnectError::NoExchange {
+                virtualhost: params.virtualhost.clone(),
+                exchange: exchange.to_owned(),
+            }
+        } else {
+            ConnectError::from_step(params, step, e)
+        }
+    })
+}
+
+async fn check_queue(params: &ConnectionParams, channel: &Channel, queue: &str) -> Result<(), ConnectError> {
+    let step = "looking for the queue";
+    let declaring = channel.queue_declare(short(queue), PASSIVE_QUEUE, FieldTable::default());
+    within(params, step, declaring).await?.map_err(|e| {
+        if is_not_found(&e) {
+            ConnectError::NoQueue {
+                virtualhost: params.virtualhost.clone(),
+                queue: queue.to_owned(),
+            }
+        } else {
+            ConnectError::from_step(params, step, e)
+        }
+    })?;
+    Ok(())
+}
+
+fn is_not_found(error: &lapin::Error) -> bool {
+    matches!(error.kind(), lapin::ErrorKind::ProtocolError(amqp) if is(amqp, AMQPSoftError::NOTFOUND))
+}
+
+/// Names come from the settings; one that AMQP has no room for names nothing.
+fn short(name: &str) -> ShortString {
+    ShortString::try_new(name).unwrap_or_default()
+}

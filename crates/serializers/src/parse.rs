@@ -1,0 +1,118 @@
+//! From bytes to JSON, refusing what the convention refuses.
+
+use std::fmt;
+
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value, error::Category};
+
+use crate::{Error, ErrorKind, NT_NAME};
+
+/// How deep a message may be nested; deeper is an error, not a stack overflow.
+pub const MAX_DEPTH: usize = 127;
+
+/// Parses a message body.
+///
+/// Stricter than JSON in one point: an object with `__nt_name` twice is refused. Of other repeated members the last
+/// counts, as in Python.
+///
+/// # Errors
+/// Not UTF-8, not JSON (`NaN` and `Infinity` included, which Python would read), or too deep.
+pub fn parse(json: &[u8]) -> Result<Value, Error> {
+    let text = std::str::from_utf8(json).map_err(|e| {
+        let position = e.valid_up_to();
+        Error::new(ErrorKind::NotUtf8 {
+            byte: json.get(position).copied().unwrap_or_default(),
+            position,
+        })
+    })?;
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let value = Json
+        .deserialize(&mut deserializer)
+        .map_err(|e| Error::new(classify(text, &e)))?;
+    deserializer.end().map_err(|e| {
+        Error::new(ErrorKind::ExtraData {
+            line: e.line(),
+            column: e.column(),
+        })
+    })?;
+    Ok(value)
+}
+
+fn classify(text: &str, error: &serde_json::Error) -> ErrorKind {
+    let message = error.to_string();
+    if message.starts_with("recursion limit") {
+        return ErrorKind::TooDeep;
+    }
+    let nothing_decoded = matches!(text.trim_start().chars().next(), None | Some('a'..='z' | 'A'..='Z'))
+        || message.starts_with("expected value at line 1 column 1");
+    if nothing_decoded && error.classify() != Category::Data {
+        return ErrorKind::NotJson;
+    }
+    ErrorKind::Syntax { message }
+}
+
+/// Builds a [`Value`], noticing a repeated `__nt_name`.
+struct Json;
+
+impl<'de> DeserializeSeed<'de> for Json {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Json {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element_seed(Json)? {
+            list.push(item);
+        }
+        Ok(Value::Array(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let mut object = Map::new();
+        while let Some(name) = members.next_key::<String>()? {
+            if name == NT_NAME && object.contains_key(NT_NAME) {
+                return Err(de::Error::custom(format!("{NT_NAME} given twice")));
+            }
+            object.insert(name, members.next_value_seed(Json)?);
+        }
+        Ok(Value::Object(object))
+    }
+}
