@@ -126,6 +126,8 @@ impl AmqpDaemon {
 
         let mut runner = Runner::new(cli.name.unwrap_or(program))
             .verbosity(cli.verbose)
+            // It logs every failure on its way up; the session's supervisor says it once.
+            .quiet("lapin")
             .drain_time(drain_time)
             .force(cli.force);
         if let Some(path) = cli.pid_file {
@@ -154,7 +156,7 @@ impl AmqpDaemon {
         let wiring = match self.wiring.clone() {
             Some(wiring) => wiring,
             None => Wiring {
-                con_params: get_con_params(&settings, &submodule.vhost)?,
+                con_params: get_con_params(&settings, &submodule.vhost)?.for_submodule(&submodule.name),
                 queue: submodule.input_queue.clone(),
                 out_exch: submodule.exchange.clone(),
                 out_key: submodule.out_key.clone(),

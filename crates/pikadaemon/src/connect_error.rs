@@ -58,10 +58,11 @@ pub enum ConnectError {
     },
     /// The virtual host does not exist.
     #[error(
-        "RabbitMQ at {address} has no virtual host '{virtualhost}'; run: edeposit_amqp_tool --host {} --create",
-        tool_name(.virtualhost)
+        "RabbitMQ at {address} has no virtual host '{virtualhost}'; run: edeposit_amqp_tool --host {submodule} --create"
     )]
     NoVirtualHost {
+        /// What the tool calls the submodule.
+        submodule: String,
         /// `host:port`.
         address: String,
         /// The virtual host.
@@ -82,10 +83,11 @@ pub enum ConnectError {
     },
     /// The input queue does not exist.
     #[error(
-        "virtual host '{virtualhost}' has no queue '{queue}'; run: edeposit_amqp_tool --host {} --create",
-        tool_name(.virtualhost)
+        "virtual host '{virtualhost}' has no queue '{queue}'; run: edeposit_amqp_tool --host {submodule} --create"
     )]
     NoQueue {
+        /// What the tool calls the submodule.
+        submodule: String,
         /// The virtual host.
         virtualhost: String,
         /// The queue.
@@ -93,10 +95,11 @@ pub enum ConnectError {
     },
     /// The exchange for the answers does not exist.
     #[error(
-        "virtual host '{virtualhost}' has no exchange '{exchange}'; run: edeposit_amqp_tool --host {} --create",
-        tool_name(.virtualhost)
+        "virtual host '{virtualhost}' has no exchange '{exchange}'; run: edeposit_amqp_tool --host {submodule} --create"
     )]
     NoExchange {
+        /// What the tool calls the submodule.
+        submodule: String,
         /// The virtual host.
         virtualhost: String,
         /// The exchange.
@@ -132,15 +135,6 @@ pub enum ConnectError {
     },
 }
 
-/// The tool knows hosts by submodule, which for most is the virtual host's name.
-fn tool_name(virtualhost: &str) -> &str {
-    match virtualhost {
-        "downloader" => "downer",
-        "marcxml2mods" => "mx2mods",
-        other => other,
-    }
-}
-
 impl ConnectError {
     /// Sorts out what the client library reports while a connection is set up.
     pub(crate) fn from_handshake(params: &ConnectionParams, error: lapin::Error) -> Self {
@@ -153,7 +147,11 @@ impl ConnectError {
             }
             lapin::ErrorKind::ProtocolError(amqp) if is_hard(amqp, AMQPHardError::NOTALLOWED) => {
                 if amqp.get_message().as_str().contains("not found") {
-                    Self::NoVirtualHost { address, virtualhost }
+                    Self::NoVirtualHost {
+                        submodule: params.submodule.clone(),
+                        address,
+                        virtualhost,
+                    }
                 } else {
                     Self::NoPermission {
                         address,

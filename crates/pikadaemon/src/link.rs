@@ -81,7 +81,7 @@ pub async fn connect(params: &ConnectionParams) -> Result<Link, ConnectError> {
             let stream = prepared.lock().ok().and_then(|mut stream| stream.take());
             stream.ok_or_else(|| std::io::Error::from(std::io::ErrorKind::ConnectionAborted).into())
         },
-        ConnectionProperties::default().with_connection_name(params.client_name.as_str().into()),
+        ConnectionProperties::default().with_connection_name(params.client_name().into()),
     );
     let connection = within(params, "logging in", connecting)
         .await?

@@ -9,8 +9,8 @@ pub struct ConnectionParams {
     pub connection: Connection,
     /// The virtual host, e.g. `aleph`.
     pub virtualhost: String,
-    /// Name of this client in the broker's list of connections.
-    pub client_name: String,
+    /// What `edeposit_amqp_tool` calls the submodule, for messages that say what to run.
+    pub submodule: String,
 }
 
 /// Connection parameters for a virtual host (the original's `getConParams`).
@@ -21,11 +21,23 @@ pub fn get_con_params(settings: &Settings, virtualhost: &str) -> Result<Connecti
     Ok(ConnectionParams {
         connection: settings.connection()?,
         virtualhost: virtualhost.to_owned(),
-        client_name: format!("edeposit {virtualhost}, pid {}", std::process::id()),
+        submodule: virtualhost.to_owned(),
     })
 }
 
 impl ConnectionParams {
+    /// The same for a submodule that is not called as its virtual host is.
+    #[must_use]
+    pub fn for_submodule(mut self, submodule: &str) -> Self {
+        self.submodule = submodule.to_owned();
+        self
+    }
+
+    /// The name of this client in the broker's list of connections.
+    pub(crate) fn client_name(&self) -> String {
+        format!("edeposit {}, pid {}", self.submodule, std::process::id())
+    }
+
     /// `host:port`, for messages.
     #[must_use]
     pub fn address(&self) -> String {

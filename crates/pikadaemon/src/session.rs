@@ -281,6 +281,7 @@ async fn check_exchange(params: &ConnectionParams, link: &Link, exchange: &str) 
     within(params, step, declaring).await?.map_err(|e| {
         if is_not_found(&e) {
             ConnectError::NoExchange {
+                submodule: params.submodule.clone(),
                 virtualhost: params.virtualhost.clone(),
                 exchange: exchange.to_owned(),
             }
@@ -296,6 +297,7 @@ async fn check_queue(params: &ConnectionParams, channel: &Channel, queue: &str) 
     within(params, step, declaring).await?.map_err(|e| {
         if is_not_found(&e) {
             ConnectError::NoQueue {
+                submodule: params.submodule.clone(),
                 virtualhost: params.virtualhost.clone(),
                 queue: queue.to_owned(),
             }

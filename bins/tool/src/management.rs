@@ -1,0 +1,118 @@
+//! RabbitMQ's management HTTP API, as far as it takes to create a virtual host.
+//!
+//! AMQP itself cannot do that. The API is a plugin that need not be there, and wants a user with
+//! the tag `administrator`; so failing is normal and only ever explained, never fatal by itself.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use edeposit_settings::{Connection, Tls};
+use reqwest::redirect::Policy;
+use reqwest::{Certificate, Client, Identity, Method, Url};
+use serde_json::{Value, json};
+
+/// How long each call may take.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The API of one server, with the login of the AMQP connection.
+pub struct Management<'a> {
+    base: &'a str,
+    connection: &'a Connection,
+    client: Client,
+}
+
+impl<'a> Management<'a> {
+    /// The API at `base` (`http://host:15672`). Nothing is sent yet.
+    pub fn new(base: &'a str, connection: &'a Connection) -> Result<Self> {
+        Ok(Management {
+            base,
+            connection,
+            client: client(base, connection.tls.as_ref())?,
+        })
+    }
+
+    /// Creates the virtual host and gives the user of the connection all rights in it. Both may
+    /// be there already.
+    pub async fn create_vhost(&self, vhost: &str) -> Result<()> {
+        self.put(&["vhosts", vhost], &json!({})).await?;
+        let all = json!({"configure": ".*", "write": ".*", "read": ".*"});
+        self.put(&["permissions", vhost, &self.connection.user], &all)
+            .await
+    }
+
+    async fn put(&self, path: &[&str], body: &Value) -> Result<()> {
+        let mut url = Url::parse(self.base).context("no URL")?;
+        match url.path_segments_mut() {
+            // Names are segments of their own, so a '/' in them is escaped.
+            Ok(mut segments) => segments.pop_if_empty().push("api").extend(path),
+            Err(()) => bail!("no URL that a path can be added to"),
+        };
+        let response = self
+            .client
+            .request(Method::PUT, url)
+            .basic_auth(
+                &self.connection.user,
+                Some(self.connection.password.expose()),
+            )
+            .header("Content-Type", "application/json")
+            .body(body.to_string())
+            .send()
+            .await
+            .map_err(|e| anyhow::anyhow!("{}", root_cause(&e)))?;
+        match response.status().as_u16() {
+            200..300 => Ok(()),
+            401 => bail!(
+                "user '{0}' may not use it (rabbitmqctl set_user_tags {0} administrator)",
+                self.connection.user
+            ),
+            status => bail!("it answered with HTTP status {status}"),
+        }
+    }
+}
+
+fn client(base: &str, tls: Option<&Tls>) -> Result<Client> {
+    // An error means that a provider is installed already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut builder = Client::builder()
+        .timeout(TIMEOUT)
+        .redirect(Policy::none())
+        // The password must not go by way of a proxy meant for the outer world.
+        .no_proxy();
+    if base.starts_with("http://") {
+        // Otherwise a machine without any authorities could not even speak plain HTTP.
+        return Ok(builder.tls_certs_only([]).build()?);
+    }
+    let Some(tls) = tls else {
+        return Ok(builder.build()?);
+    };
+    if let Some(file) = &tls.ca_file {
+        let authorities = Certificate::from_pem_bundle(&read(file)?)
+            .with_context(|| format!("{} holds no certificate", file.display()))?;
+        builder = builder.tls_certs_only(authorities);
+    }
+    if let (Some(cert), Some(key)) = (&tls.cert_file, &tls.key_file) {
+        let pem = [read(cert)?, b"\n".to_vec(), read(key)?].concat();
+        let identity = Identity::from_pem(&pem)
+            .with_context(|| format!("no identity in {} and {}", cert.display(), key.display()))?;
+        builder = builder.identity(identity);
+    }
+    Ok(builder.build()?)
+}
+
+fn read(file: &Path) -> Result<Vec<u8>> {
+    fs::read(file).with_context(|| format!("cannot read {}", file.display()))
+}
+
+/// The innermost cause: "Connection refused" says more than "error sending request".
+fn root_cause(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return format!("no answer within {} seconds", TIMEOUT.as_secs());
+    }
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}

@@ -1,0 +1,109 @@
+//! What the signals do: the first one asks the daemon to end, a second one ends it, SIGHUP reopens the log.
+//!
+//! They are taken by one thread, so that ordinary code, not a signal handler, acts upon them.
+
+use std::io;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use nix::sys::signal::SigSet;
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU};
+use signal_hook::iterator::Signals;
+use signal_hook::low_level::signal_name;
+
+use crate::context::Context;
+use crate::error::exit;
+use crate::log_file::LogFile;
+use crate::pid_file::PidFile;
+
+/// How much longer than the drain time the body, and then `on_exit`, may take before the process is ended.
+pub(crate) const GRACE: Duration = Duration::from_secs(5);
+
+/// The signals that the thread takes.
+///
+/// The three terminal signals are only swallowed, so that nothing can halt the daemon: catching them does what the original's
+/// ignoring did, and unlike ignoring or blocking it is not inherited by programs that the daemon starts. SIGCHLD is swallowed
+/// because some supervisors start their children with it ignored, and then no exit status of a child could be had.
+const TAKEN: [i32; 8] = [
+    SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGTSTP, SIGTTIN, SIGTTOU, SIGCHLD,
+];
+
+/// Takes the signals from now on. `log` is what SIGHUP reopens.
+pub(crate) fn watch(
+    context: &Context,
+    pid_file: &Arc<PidFile>,
+    log: Option<Arc<LogFile>>,
+) -> io::Result<()> {
+    // Ctrl-Z is to work in a terminal.
+    let taken = TAKEN
+        .into_iter()
+        .filter(|&signal| !(context.foreground() && signal == SIGTSTP));
+    let mut signals = Signals::new(taken)?;
+    // Whoever started the program may have blocked them.
+    SigSet::empty().thread_set_mask()?;
+    let (context, pid_file) = (context.clone(), Arc::clone(pid_file));
+    thread::Builder::new()
+        .name("signals".into())
+        .spawn(move || {
+            let mut asked = false;
+            for signal in signals.forever() {
+                let name = signal_name(signal).unwrap_or("signal");
+                match signal {
+                    SIGTERM | SIGINT | SIGQUIT if !asked => {
+                        asked = true;
+                        tracing::info!(
+                            "{name}: stopping, within {} s",
+                            context.drain_time().as_secs()
+                        );
+                        end_later(context.drain_time() + GRACE, Arc::clone(&pid_file));
+                        context.begin_stop();
+                    }
+                    SIGTERM | SIGINT | SIGQUIT => {
+                        tracing::warn!("{name} again: ending at once");
+                        end(&pid_file, 128 + signal);
+                    }
+                    SIGHUP => reopen(log.as_deref()),
+                    _ => {}
+                }
+            }
+        })?;
+    Ok(())
+}
+
+fn reopen(log: Option<&LogFile>) {
+    match log.map(|log| (log, log.reopen())) {
+        Some((log, Ok(()))) => tracing::info!("SIGHUP: log file {} reopened", log.path().display()),
+        Some((log, Err(error))) => {
+            tracing::error!(
+                "SIGHUP: cannot reopen the log file {}, writing on to the old one: {error}",
+                log.path().display()
+            );
+        }
+        None => tracing::info!("SIGHUP: there is no log file to reopen"),
+    }
+}
+
+fn end_later(after: Duration, pid_file: Arc<PidFile>) {
+    let bound = thread::Builder::new()
+        .name("drain-bound".into())
+        .spawn(move || {
+            thread::sleep(after);
+            tracing::error!(
+                "not ended {} s after the signal: breaking off",
+                after.as_secs()
+            );
+            end(&pid_file, i32::from(exit::DRAIN_TIME_OVER));
+        });
+    if let Err(error) = bound {
+        tracing::error!(
+            "cannot bound the drain time, a second signal will end the daemon: {error}"
+        );
+    }
+}
+
+/// Ends the process without waiting for any other thread.
+fn end(pid_file: &PidFile, code: i32) -> ! {
+    let _ = pid_file.remove();
+    signal_hook::low_level::exit(code)
+}

@@ -1,0 +1,51 @@
+//! The hooks by which a program says what kind of daemon it is.
+
+use std::process::ExitCode;
+
+use crate::context::Context;
+use crate::error::exit;
+use crate::process::Running;
+use crate::say;
+
+/// A daemon: the work it does, and what happens around it.
+///
+/// Only [`body`](Self::body) has to be written; the other hooks have the original's behaviour.
+pub trait DaemonRunnerWrapper {
+    /// The work of the daemon. It runs in the daemon's own process, after the fork.
+    ///
+    /// It should call [`Context::ready`] as soon as it can do its work, for `start` waits for that, and return when it
+    /// has finished or soon after [`Context::stop`] was cancelled.
+    ///
+    /// # Errors
+    ///
+    /// An error ends the daemon with exit code 1. It is logged, and printed by `start` if it still waits.
+    fn body(&mut self, context: &Context) -> anyhow::Result<()>;
+
+    /// Called once at every end of [`body`](Self::body): return, error or panic. By default it logs the original's sentence.
+    ///
+    /// Not called when the process is ended by force: at a second signal or when the drain time is over.
+    fn on_exit(&mut self) {
+        tracing::info!("DaemonRunnerWrapper is shutting down.");
+    }
+
+    /// Answers `start` (also in the foreground) while another instance runs; gives the exit code of the command.
+    ///
+    /// By default it prints the original's sentence on standard output and, on standard error, who runs and how to
+    /// run another one beside it. Exit code 1.
+    fn on_is_running(&self, running: &Running) -> ExitCode {
+        say::answer("It looks like a daemon is already running!");
+        say::note(format_args!(
+            "{running}, holds the PID file {}. To run another one beside it, give it its own --name or --pid-file",
+            running.pid_file.display()
+        ));
+        ExitCode::from(exit::FAILURE)
+    }
+
+    /// Answers `stop` when nothing runs; gives the exit code of the command.
+    ///
+    /// By default it prints the original's sentence on standard output. Exit code 0, for the state asked for is there.
+    fn on_stop_fail(&self) -> ExitCode {
+        say::answer("There is no running instance to be stopped.");
+        ExitCode::SUCCESS
+    }
+}

@@ -1,0 +1,194 @@
+//! How to reach RabbitMQ.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::{Constants, Error, Origin, Secret};
+
+/// Seconds that a wait for the server may be set to.
+const WAIT: std::ops::RangeInclusive<f64> = 0.1..=3600.0;
+
+/// Address, login, TLS and time-outs of the connection to RabbitMQ. `Debug` hides the password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Connection {
+    /// Host name or address; an IPv6 address without brackets.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// User.
+    pub user: String,
+    /// Password.
+    pub password: Secret,
+    /// TLS, if it is to be used.
+    pub tls: Option<Tls>,
+    /// How long connecting may take in all: name, TCP, TLS and login.
+    pub connect_timeout: Duration,
+    /// Heartbeat interval to propose to the server, in whole seconds.
+    pub heartbeat: Duration,
+    /// How long the server may take to confirm a message.
+    pub publish_timeout: Duration,
+}
+
+/// PEM files for TLS.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tls {
+    /// Authorities to trust; `None`: those of the system.
+    pub ca_file: Option<PathBuf>,
+    /// The client's certificate chain. Set together with `key_file` or not at all.
+    pub cert_file: Option<PathBuf>,
+    /// The client's private key.
+    pub key_file: Option<PathBuf>,
+}
+
+impl Connection {
+    pub(crate) fn from_constants(constants: &Constants) -> Result<Self, Error> {
+        let tls = tls(constants)?;
+        let default_port = constants.origin("RABBITMQ_PORT") == Some(&Origin::Default);
+        let port = match constants.port("RABBITMQ_PORT")? {
+            _ if default_port && tls.is_some() => 5671,
+            port => port,
+        };
+        let heartbeat = constants.integer("RABBITMQ_HEARTBEAT", 1..=65535)?;
+        Ok(Connection {
+            host: host(constants)?,
+            port,
+            user: constants.text("RABBITMQ_USER_NAME")?.to_owned(),
+            password: password(constants)?,
+            tls,
+            connect_timeout: constants.seconds("RABBITMQ_CONNECT_TIMEOUT", WAIT)?,
+            heartbeat: Duration::from_secs(heartbeat.unsigned_abs()),
+            publish_timeout: constants.seconds("RABBITMQ_PUBLISH_TIMEOUT", WAIT)?,
+        })
+    }
+
+    /// `host:port`, as it stands in messages; an IPv6 address in brackets.
+    #[must_use]
+    pub fn address(&self) -> String {
+        format!("{}:{}", bracketed(&self.host), self.port)
+    }
+}
+
+/// An IPv6 address in the brackets that a port or URL needs; other hosts as they are.
+fn bracketed(host: &str) -> String {
+    if host.contains(':') {
+        format!("[{host}]")
+    } else {
+        host.to_owned()
+    }
+}
+
+fn host(constants: &Constants) -> Result<String, Error> {
+    let host = constants.text("RABBITMQ_HOST")?.trim();
+    let host = host
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .unwrap_or(host);
+    let ipv6 = host.parse::<std::net::Ipv6Addr>().is_ok();
+    if host.is_empty() || host.contains(['/', '@', ' ']) || (host.contains(':') && !ipv6) {
+        return Err(constants.unfit(
+            "RABBITMQ_HOST",
+            "no host name; the port goes to RABBITMQ_PORT, amqps to RABBITMQ_SCHEME",
+        ));
+    }
+    Ok(host.to_owned())
+}
+
+fn uses_tls(constants: &Constants) -> Result<bool, Error> {
+    match constants.text("RABBITMQ_SCHEME")? {
+        "amqp" => Ok(false),
+        "amqps" => Ok(true),
+        _ => Err(constants.unfit("RABBITMQ_SCHEME", "neither amqp nor amqps")),
+    }
+}
+
+fn tls(constants: &Constants) -> Result<Option<Tls>, Error> {
+    let (ca, cert, key) = (
+        "RABBITMQ_TLS_CA_FILE",
+        "RABBITMQ_TLS_CERT_FILE",
+        "RABBITMQ_TLS_KEY_FILE",
+    );
+    let tls = Tls {
+        ca_file: constants.path(ca)?,
+        cert_file: constants.path(cert)?,
+        key_file: constants.path(key)?,
+    };
+    if !uses_tls(constants)? {
+        // Whoever names a certificate believes that the connection is encrypted.
+        let named = [
+            (ca, &tls.ca_file),
+            (cert, &tls.cert_file),
+            (key, &tls.key_file),
+        ];
+        return match named.iter().find(|(_, file)| file.is_some()) {
+            Some((name, _)) => Err(constants.invalid(
+                name,
+                "it is set, but RABBITMQ_SCHEME is amqp; set that to amqps",
+            )),
+            None => Ok(None),
+        };
+    }
+    match (&tls.cert_file, &tls.key_file) {
+        (Some(_), None) => Err(constants.invalid(cert, &format!("{key} is missing beside it"))),
+        (None, Some(_)) => Err(constants.invalid(key, &format!("{cert} is missing beside it"))),
+        _ => Ok(Some(tls)),
+    }
+}
+
+/// The file that the password is to be read from. A password set in a later place (in the
+/// environment over the file) overrides a password file set in an earlier one.
+pub(crate) fn password_file(constants: &Constants) -> Result<Option<PathBuf>, Error> {
+    let path = constants.path("RABBITMQ_USER_PASSWORD_FILE")?;
+    let overridden = constants.origin("RABBITMQ_USER_PASSWORD")
+        > constants.origin("RABBITMQ_USER_PASSWORD_FILE");
+    Ok(path.filter(|_| !overridden))
+}
+
+fn password(constants: &Constants) -> Result<Secret, Error> {
+    match password_file(constants)? {
+        Some(path) => first_line(&path),
+        None => Ok(constants
+            .get("RABBITMQ_USER_PASSWORD")
+            .unwrap_or_default()
+            .into()),
+    }
+}
+
+fn first_line(path: &Path) -> Result<Secret, Error> {
+    let text = fs::read_to_string(path).map_err(|source| Error::Read {
+        path: path.to_path_buf(),
+        source,
+    })?;
+    Ok(text.lines().next().unwrap_or_default().into())
+}
+
+/// Base of the management API's addresses, without a slash at the end.
+pub(crate) fn management_url(constants: &Constants) -> Result<String, Error> {
+    const NAME: &str = "RABBITMQ_MANAGEMENT_URL";
+    let url = constants
+        .get(NAME)
+        .unwrap_or_default()
+        .trim_end_matches('/');
+    if url.is_empty() {
+        let host = bracketed(&host(constants)?);
+        return Ok(if uses_tls(constants)? {
+            format!("https://{host}:15671")
+        } else {
+            format!("http://{host}:15672")
+        });
+    }
+    if !(url.starts_with("http://") || url.starts_with("https://")) {
+        return Err(constants.unfit(NAME, "no http:// or https:// address"));
+    }
+    if url.contains('@') {
+        return Err(constants.invalid(
+            NAME,
+            "it holds a login; that is taken from RABBITMQ_USER_NAME and RABBITMQ_USER_PASSWORD",
+        ));
+    }
+    Ok(url.to_owned())
+}
+
+#[cfg(test)]
+#[path = "connection_tests.rs"]
+mod tests;

@@ -1,0 +1,108 @@
+//! Reading one settings file: JSON in, names with usable values out.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use indexmap::IndexMap;
+use serde_json::value::RawValue;
+
+use crate::Error;
+
+/// A value as found, before anyone has asked whether its name is known.
+pub(crate) enum Given {
+    /// A string, or a number as it was written.
+    Text(String),
+    /// Something that cannot be a setting, in words ("a boolean").
+    Unusable(&'static str),
+}
+
+/// The members of the file's object, in its order; `None` if it holds no object.
+pub(crate) fn read(path: &Path) -> Result<Option<Vec<(String, Given)>>, Error> {
+    let bytes = fs::read(path).map_err(|source| match source.kind() {
+        std::io::ErrorKind::NotFound => Error::Missing { path: path.into() },
+        _ => Error::Read {
+            path: path.into(),
+            source,
+        },
+    })?;
+    let syntax = |e: serde_json::Error| {
+        // Skipping over raw text tells less of a mistake than parsing it: ask again.
+        let e = serde_json::from_slice::<serde_json::Value>(&bytes)
+            .err()
+            .unwrap_or(e);
+        Error::Syntax {
+            path: path.into(),
+            line: e.line(),
+            column: e.column(),
+            reason: without_place(&e.to_string()),
+        }
+    };
+    // Raw values keep numbers as they were written: parsed, an integer beyond 64 bits would
+    // pass for a float.
+    let whole: &RawValue = serde_json::from_slice(&bytes).map_err(syntax)?;
+    if !whole.get().starts_with('{') {
+        return Ok(None);
+    }
+    let members: IndexMap<String, &RawValue> = serde_json::from_slice(&bytes).map_err(syntax)?;
+    Ok(Some(
+        members
+            .into_iter()
+            .map(|(name, raw)| (name, given(raw.get())))
+            .collect(),
+    ))
+}
+
+/// What a piece of JSON text is worth as a setting.
+fn given(raw: &str) -> Given {
+    match raw.as_bytes().first() {
+        Some(b'"') => match serde_json::from_str(raw) {
+            Ok(text) => Given::Text(text),
+            Err(_) => Given::Unusable("a string that is no valid Unicode"),
+        },
+        Some(b't' | b'f') => Given::Unusable("a boolean (write 1 or 0)"),
+        Some(b'n') => Given::Unusable("null"),
+        Some(b'[') => Given::Unusable("an array"),
+        Some(b'{') => Given::Unusable("an object"),
+        _ if raw.contains(['.', 'e', 'E']) || raw.parse::<i64>().is_ok() => {
+            Given::Text(raw.to_owned())
+        }
+        _ => Given::Unusable("an integer beyond 64 bits"),
+    }
+}
+
+impl From<&serde_json::Value> for Given {
+    fn from(value: &serde_json::Value) -> Self {
+        match value {
+            serde_json::Value::String(text) => Given::Text(text.clone()),
+            other => given(&other.to_string()),
+        }
+    }
+}
+
+/// serde_json's message without its own "at line 1 column 2", which the error tells by itself.
+fn without_place(message: &str) -> String {
+    match message.rfind(" at line ") {
+        Some(end) => message[..end].to_owned(),
+        None => message.to_owned(),
+    }
+}
+
+/// If users other than the owner can read the file: the warning, with the command that mends it.
+pub(crate) fn readable_by_others(path: &Path) -> Option<String> {
+    let metadata = fs::metadata(path).ok()?;
+    if metadata.mode() & 0o044 == 0 {
+        return None;
+    }
+    let path = path.display();
+    let me = rustix::process::geteuid().as_raw();
+    // Taking the right to read from a file of somebody else would lock us out as well.
+    let command = if me == 0 || me == metadata.uid() {
+        format!("chmod 600 {path}")
+    } else {
+        format!("chown {me} {path} && chmod 600 {path}")
+    };
+    Some(format!(
+        "{path} holds a password and other users can read it: run {command}"
+    ))
+}

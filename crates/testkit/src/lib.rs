@@ -1,0 +1,30 @@
+//! What the tests and the demo stand on: a real RabbitMQ, real daemons, a faithful catalogue.
+//!
+//! - [`RabbitNode`] is a RabbitMQ node of our own: own ports, own data, gone with the process that started it.
+//!   Every test takes a [`Vhost`] of its own from the node all tests of a run share.
+//! - [`Schema`] is the exchange, the two queues and the two bindings a daemon needs, laid out as the original's tool does.
+//! - [`Caller`] publishes raw requests and reads answers with all their properties, as an old client sees them.
+//! - [`DaemonUnderTest`] runs a daemon's real binary with its own `$HOME`, and shows its log when the test fails.
+//! - [`xserver`] is a double of the catalogue's X-Server, with faults to be switched on.
+//!
+//! Nothing here sleeps in the hope that something has happened meanwhile: [`wait_until`] and its like ask for the
+//! condition until it holds, or fail and name it.
+//!
+//! Not published; a library for tests only.
+
+mod caller;
+mod daemon;
+mod dirs;
+mod node;
+mod schema;
+mod wait;
+pub mod xserver;
+
+pub use caller::{Answer, Caller, Request};
+pub use daemon::{DaemonUnderTest, Outcome};
+pub use dirs::{bin_dir, target_dir};
+pub use node::{
+    ClientIdentity, NodeInfo, QueueState, RabbitNode, SHARED_NODE_VARIABLE, TlsFiles, Vhost,
+};
+pub use schema::Schema;
+pub use wait::{poll_until, wait_for, wait_until};

@@ -1,0 +1,78 @@
+//! The project's commands, run as `cargo xtask COMMAND`:
+//!
+//! - `demo` shows the main job: a daemon is started, asked, and stopped, all on this machine;
+//! - `test` runs everything that must hold: format, lints, documentation, tests against a real RabbitMQ;
+//! - `broker` keeps a private RabbitMQ for one's own experiments.
+//!
+//! Each does all set-up by itself and says what it does, and leaves nothing running.
+
+mod broker;
+mod cargo;
+mod demo;
+mod setup;
+mod test;
+mod view;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use clap::{Parser, Subcommand};
+use tokio::runtime::Builder;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// The project's commands.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Shows the main job: starts alephdaemon on a private RabbitMQ, asks it five things, stops it.
+    Demo,
+    /// Runs format check, clippy, documentation and all tests against a private RabbitMQ.
+    Test {
+        /// Only run tests: these are cargo test's arguments behind `--`, such as a part of a test's name.
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
+    /// Runs a private RabbitMQ until Ctrl-C, for `cargo test` and experiments.
+    Broker,
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Demo => until_interrupted(demo::run()).and_then(|finished| match finished {
+            true => Ok(()),
+            false => bail!("interrupted; all that was started is ended"),
+        }),
+        Command::Test { arguments } => test::run(&arguments),
+        Command::Broker => until_interrupted(broker::run()).map(drop),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nfailed: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs `work` to its end, or drops it, and thereby all it started, when a signal asks us to end. Says whether it was
+/// finished.
+fn until_interrupted(work: impl Future<Output = Result<()>>) -> Result<bool> {
+    let runtime = Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut hangup = signal(SignalKind::hangup())?;
+        tokio::select! {
+            result = work => result.map(|()| true),
+            _ = terminate.recv() => Ok(false),
+            _ = interrupt.recv() => Ok(false),
+            _ = hangup.recv() => Ok(false),
+        }
+    })
+}

@@ -1,0 +1,113 @@
+//! What the machine needs for the other commands, fetched where it is missing.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use edeposit_testkit::{RabbitNode, target_dir};
+
+use crate::cargo::{cargo, run};
+
+/// The AMQP library of the Python callers in `tests/`.
+const PIKA: &str = "1.4.4";
+
+const INSTALL: &str = include_str!("install.sh");
+
+/// RabbitMQ's program files. The service of the package is neither started nor used: every command here starts a node of
+/// its own.
+pub fn rabbitmq() -> Result<()> {
+    if RabbitNode::is_installed() {
+        return Ok(());
+    }
+    println!("RabbitMQ is missing: installing Debian's package, without starting its service.");
+    install("rabbitmq-server", &["rabbitmq-server"])?;
+    if !RabbitNode::is_installed() {
+        bail!(
+            "the package rabbitmq-server is installed, but has no /usr/lib/rabbitmq/bin/rabbitmq-server"
+        );
+    }
+    Ok(())
+}
+
+/// A Python with pika in `target/venv`, for the callers written in Python. Returns its path.
+pub fn python() -> Result<PathBuf> {
+    let venv = target_dir()?.join("venv");
+    let python = venv.join("bin/python");
+    let check = format!("import pika; assert pika.__version__ == '{PIKA}'");
+    if succeeds(Command::new(&python).args(["-c", &check])) {
+        return Ok(python);
+    }
+    println!(
+        "Making a Python environment with pika {PIKA} in {}.",
+        venv.display()
+    );
+    let make = |program: &str| {
+        let mut command = Command::new(program);
+        command.args(["-m", "venv", "--clear"]).arg(&venv);
+        command
+    };
+    if !succeeds(&mut make("python3")) {
+        println!("Python or its module venv is missing: installing Debian's packages.");
+        install("", &["python3", "python3-venv"])?;
+        // Not the python3 of the search path, which has just failed.
+        run(&mut make("/usr/bin/python3"))?;
+    }
+    let package = format!("pika=={PIKA}");
+    run(Command::new(&python).args(["-m", "pip", "install", "--quiet", &package]))
+        .context("fetching pika from the Python Package Index")?;
+    Ok(python)
+}
+
+/// The parts of the Rust toolchain that are not in its minimal profile.
+pub fn rust_components() -> Result<()> {
+    for (component, program) in [("rustfmt", "fmt"), ("clippy", "clippy")] {
+        if !succeeds(&mut cargo(&[program, "--version"])) {
+            println!("cargo {program} is missing: adding the toolchain's component.");
+            run(Command::new("rustup").args(["component", "add", component]))?;
+        }
+    }
+    Ok(())
+}
+
+/// Installs Debian packages as root, through sudo if need be. `service` is left stopped, and not started at boot.
+fn install(service: &str, packages: &[&str]) -> Result<()> {
+    let by_hand = format!(
+        "install it by hand: apt-get install --no-install-recommends {}",
+        packages.join(" ")
+    );
+    if !Path::new("/usr/bin/apt-get").exists() {
+        bail!("this machine has no apt-get; {by_hand}, or your system's like");
+    }
+    let mut command = if rustix::process::geteuid().is_root() {
+        Command::new("sh")
+    } else if succeeds(Command::new("sudo").arg("--version")) {
+        let mut command = Command::new("sudo");
+        command.arg("sh");
+        command
+    } else {
+        bail!("only root can install packages, and there is no sudo; {by_hand}");
+    };
+    println!(
+        "$ apt-get update && apt-get install --no-install-recommends {}",
+        packages.join(" ")
+    );
+    let status = command
+        .args(["-c", INSTALL, "install", service])
+        .args(packages)
+        .status()
+        .context("running the installation")?;
+    if !status.success() {
+        bail!("the installation failed ({status}); {by_hand}");
+    }
+    Ok(())
+}
+
+/// Whether a command can be run and succeeds; it is not heard.
+fn succeeds(command: &mut Command) -> bool {
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}

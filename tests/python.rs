@@ -1,0 +1,92 @@
+//! A caller written in Python with pika, as the deposit system's are, against the real daemon.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use edeposit_tests::{World, catalogue};
+use serde_json::{Value, json};
+
+/// The Python with pika that `cargo xtask test` has set up.
+const PYTHON: &str = "EDEPOSIT_TEST_PYTHON";
+
+fn call(world: &World, requests: &Value) -> Result<Vec<Value>> {
+    let python = std::env::var_os(PYTHON)
+        .with_context(|| format!("{PYTHON} names no Python with pika; run the tests by: cargo xtask test"))?;
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/caller.py");
+    let mut child = Command::new(python)
+        .arg(script)
+        .arg(world.vhost.amqp_url())
+        .arg(&world.schema.exchange)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    child.stdin.take().context("stdin")?.write_all(requests.to_string().as_bytes())?;
+    let output = child.wait_with_output()?;
+    if !output.status.success() {
+        bail!("the Python caller failed: {}", output.status);
+    }
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+fn record(answer: &Value) -> Result<Value> {
+    assert_eq!(answer["exchange"], "search");
+    assert_eq!(answer["content_type"], "application/json");
+    assert_eq!(answer["delivery_mode"], 2);
+    assert_eq!(answer["headers"].as_object().map(serde_json::Map::len), Some(1));
+    Ok(serde_json::from_str(answer["body"].as_str().context("a body")?)?)
+}
+
+#[tokio::test]
+async fn a_python_caller_is_served() -> Result<()> {
+    let catalogue = catalogue()?;
+    let world = World::aleph(&catalogue.url(), &json!({})).await?;
+    world.vhost.bind("daemon", "search", "#.request").await?;
+    world.vhost.bind("plone", "search", "#.result").await?;
+    drop(world.start().await?);
+    let body = |body: Value| json!({ "body": body.to_string() });
+    let isbn = |isbn: &str| json!({"__nt_name": "ISBNQuery", "ISBN": isbn, "base": "nkc"});
+    let answers = call(
+        &world,
+        &json!([
+            body(json!({"__nt_name": "SearchRequest", "query": isbn("80-251-0225-4")})),
+            body(json!({"__nt_name": "SearchRequest", "query": isbn("80-85892-15-0")})),
+            body(json!({"__nt_name": "CountRequest", "query": isbn("80-251-0225-4")})),
+            body(json!({"__nt_name": "ISBNValidationRequest", "ISBN": "978-80-7000-123-3"})),
+            {"body": json!({"__nt_name": "ISBNValidationRequest", "ISBN": "1"}).to_string(), "key": "me.request"},
+            {"body": "asd", "headers": {"UUID": "my-own", "other": 1}},
+        ]),
+    )?;
+
+    let found = record(&answers[0])?;
+    assert_eq!(found["__nt_name"], "SearchResult");
+    let records = found["records"].as_array().context("records")?;
+    assert_eq!(records.len(), 1);
+    assert_eq!(records[0]["__nt_name"], "AlephRecord");
+    let parsed = &records[0]["parsed_info"];
+    assert_eq!(parsed["__nt_name"], "EPublication");
+    assert_eq!(parsed["ISBN"], json!(["80-251-0225-4"]));
+    assert!(parsed["nazev"].as_str().is_some_and(|title| !title.is_empty()));
+    assert_eq!(parsed["autori"][0]["__nt_name"], "Author");
+    assert_eq!(records[0]["semantic_info"]["__nt_name"], "SemanticInfo");
+
+    assert_eq!(record(&answers[1])?, json!({"__nt_name": "SearchResult", "records": []}));
+    assert_eq!(record(&answers[2])?, json!({"__nt_name": "CountResult", "num_of_records": 1}));
+    assert_eq!(record(&answers[3])?, json!({"__nt_name": "ISBNValidationResult", "is_valid": true}));
+    assert_eq!(record(&answers[4])?, json!({"__nt_name": "ISBNValidationResult", "is_valid": false}));
+    assert_eq!(answers[3]["routing_key"], "result");
+    assert_eq!(answers[4]["routing_key"], "me.result");
+
+    let refused = &answers[5];
+    assert_eq!(refused["body"], "No JSON object could be decoded");
+    assert_eq!(refused["content_type"], "application/text");
+    assert_eq!(refused["delivery_mode"], 2);
+    let headers = &refused["headers"];
+    assert_eq!(headers["UUID"], "my-own");
+    assert_eq!(headers["exception"], "No JSON object could be decoded");
+    assert_eq!(headers["exception_name"], "ValueError");
+    assert_eq!(headers["exception_type"], "<type 'exceptions.ValueError'>");
+    assert!(headers["traceback"].is_string());
+    Ok(())
+}

@@ -1,0 +1,152 @@
+//! What can happen to a request on its way, and that its caller always hears of it.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use edeposit_testkit::wait_until;
+use edeposit_tests::{PATIENCE, World};
+use lapin::types::{AMQPValue, FieldTable};
+use serde_json::json;
+
+fn exception(answer: &edeposit_testkit::Answer) -> (String, String) {
+    let header = |name| answer.header(name).unwrap_or_default();
+    (header("exception_name"), header("exception"))
+}
+
+#[tokio::test]
+async fn a_handler_that_panics_costs_its_caller_an_exception_only() -> Result<()> {
+    let world = World::puppet(&json!({})).await?;
+    let caller = world.start().await?;
+    let answer = caller.call(r#"{"__nt_name": "Panic", "message": "oh no"}"#).await?;
+    let (name, text) = exception(&answer);
+    assert_eq!((name.as_str(), text.as_str()), ("RuntimeError", "The request made its handler fail: oh no"));
+    let answer = caller.call(r#"{"__nt_name": "Echo", "text": "still here"}"#).await?;
+    assert_eq!(answer.json()?["text"], "still here");
+    assert!(world.daemon.log().contains("oh no"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_handler_that_takes_too_long_is_given_up() -> Result<()> {
+    let world = World::puppet(&json!({ "RABBITMQ_PUPPET_HANDLER_TIMEOUT": 0.5, "RABBITMQ_PREFETCH": 2 })).await?;
+    let caller = world.start().await?;
+    for kind in ["Sleep", "Block"] {
+        let answer = caller
+            .call(format!(r#"{{"__nt_name": "{kind}", "milliseconds": 3000}}"#))
+            .await?;
+        let (name, text) = exception(&answer);
+        assert_eq!(name, "TimeoutError");
+        assert!(text.contains("0.5 s (RABBITMQ_HANDLER_TIMEOUT)"), "{text}");
+    }
+    let answer = caller.call(r#"{"__nt_name": "Echo", "text": "x"}"#).await?;
+    assert!(!answer.is_exception());
+    Ok(())
+}
+
+#[tokio::test]
+async fn requests_are_handled_side_by_side_up_to_the_prefetch() -> Result<()> {
+    let world = World::puppet(&json!({ "RABBITMQ_PREFETCH": 10 })).await?;
+    let caller = world.start().await?;
+    let began = Instant::now();
+    let calls = (0..10).map(|_| caller.call(r#"{"__nt_name": "Sleep", "milliseconds": 1000}"#));
+    for answer in futures::future::join_all(calls).await {
+        assert_eq!(answer?.json()?["text"], "slept");
+    }
+    // One after the other would take 10 s.
+    assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
+    Ok(())
+}
+
+#[tokio::test]
+async fn prefetch_one_keeps_the_order() -> Result<()> {
+    let world = World::puppet(&json!({ "RABBITMQ_PREFETCH": 1 })).await?;
+    let caller = world.start().await?;
+    let first = caller.request(r#"{"__nt_name": "Sleep", "milliseconds": 500}"#);
+    caller.publish(&first).await?;
+    let mut uuids = vec![first.uuid()];
+    for _ in 0..20 {
+        let request = caller.request(r#"{"__nt_name": "Echo", "text": "x"}"#);
+        caller.publish(&request).await?;
+        uuids.push(request.uuid());
+    }
+    for uuid in uuids {
+        assert_eq!(caller.next(PATIENCE).await?.header("UUID"), uuid);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn any_uuid_is_echoed_as_received() -> Result<()> {
+    let world = World::puppet(&json!({})).await?;
+    let caller = world.start().await?;
+    let mut table = FieldTable::default();
+    table.insert("a".into(), AMQPValue::LongLongInt(1));
+    for uuid in [
+        AMQPValue::LongString("žluť-1".into()),
+        AMQPValue::LongString("".into()),
+        AMQPValue::LongInt(12345),
+        AMQPValue::Boolean(true),
+        AMQPValue::Double(1.5),
+        AMQPValue::Timestamp(1_700_000_000),
+        AMQPValue::Void,
+        AMQPValue::FieldTable(table),
+        AMQPValue::LongString("u".repeat(100_000).into()),
+    ] {
+        for body in [r#"{"__nt_name": "Echo", "text": "x"}"#, "no JSON"] {
+            let request = caller.request(body).with_header("UUID", uuid.clone());
+            caller.publish(&request).await?;
+            assert_eq!(caller.next(PATIENCE).await?.uuid(), Some(uuid.clone()));
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn too_large_a_request_is_refused_with_the_limit() -> Result<()> {
+    let world = World::puppet(&json!({ "RABBITMQ_MAX_REQUEST_SIZE": 1000 })).await?;
+    let caller = world.start().await?;
+    let text = "x".repeat(1000);
+    let answer = caller.call(format!(r#"{{"__nt_name": "Echo", "text": "{text}"}}"#)).await?;
+    let (name, text) = exception(&answer);
+    assert_eq!(name, "ValueError");
+    assert!(text.contains("accepts 1000 (RABBITMQ_MAX_REQUEST_SIZE)"), "{text}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn large_messages_and_long_exceptions_pass() -> Result<()> {
+    let world = World::puppet(&json!({})).await?;
+    let caller = world.start().await?;
+    let answer = caller.call(r#"{"__nt_name": "Large", "bytes": 20000000}"#).await?;
+    assert_eq!(answer.json()?["text"].as_str().map(str::len), Some(20_000_000));
+    // Longer than a frame: cut in the headers, whole in the body.
+    let message = "m".repeat(300_000);
+    let answer = caller
+        .call(format!(r#"{{"__nt_name": "Panic", "message": "{message}"}}"#))
+        .await?;
+    let (name, text) = exception(&answer);
+    assert_eq!(name, "RuntimeError");
+    assert!(text.len() < 131_072, "{}", text.len());
+    assert!(answer.text().len() > 300_000);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_answer_that_no_queue_is_bound_for_is_parked() -> Result<()> {
+    let world = World::puppet(&json!({})).await?;
+    let caller = world.start().await?;
+    world.vhost.bind("daemon", "puppet", "nobody.request").await?;
+    let request = caller
+        .request(r#"{"__nt_name": "Echo", "text": "x"}"#)
+        .with_routing_key("nobody.request");
+    caller.publish(&request).await?;
+    wait_until("the answer is parked and the request settled", PATIENCE, async || {
+        let parked = world.vhost.depth("daemon.parked").await;
+        let input = world.vhost.queue("daemon");
+        parked.is_ok_and(|(ready, _)| ready == 1)
+            && input.is_ok_and(|queue| queue.is_some_and(|queue| queue.ready + queue.unacked == 0))
+    })
+    .await?;
+    assert!(world.daemon.log().contains("no queue is bound for this answer; it is parked"));
+    Ok(())
+}
