@@ -38,7 +38,11 @@ impl World {
             settings.extend(more.clone());
         }
         daemon.connect_to(&vhost, submodule, &settings)?;
-        Ok(Self { daemon, vhost, schema })
+        Ok(Self {
+            daemon,
+            vhost,
+            schema,
+        })
     }
 
     /// alephdaemon, searching the catalogue at `url`.
@@ -47,7 +51,9 @@ impl World {
     /// As [`World::new`].
     pub async fn aleph(url: &str, more: &Value) -> Result<Self> {
         let world = Self::new("edeposit_amqp_alephdaemon", "ALEPH", Schema::aleph(), more).await?;
-        world.daemon.write_settings("aleph.json", &json!({ "ALEPH_URL": url }))?;
+        world
+            .daemon
+            .write_settings("aleph.json", &json!({ "ALEPH_URL": url }))?;
         Ok(world)
     }
 
@@ -56,7 +62,13 @@ impl World {
     /// # Errors
     /// As [`World::new`].
     pub async fn puppet(more: &Value) -> Result<Self> {
-        Self::new("edeposit-test-puppet", "PUPPET", Schema::new("puppet"), more).await
+        Self::new(
+            "edeposit-test-puppet",
+            "PUPPET",
+            Schema::new("puppet"),
+            more,
+        )
+        .await
     }
 
     /// Starts the daemon, which must succeed, and connects a caller.
@@ -64,7 +76,10 @@ impl World {
     /// # Errors
     /// The daemon does not start.
     pub async fn start(&self) -> Result<Caller> {
-        self.daemon.start()?.success().context("starting the daemon")?;
+        self.daemon
+            .start()?
+            .success()
+            .context("starting the daemon")?;
         self.caller().await
     }
 
@@ -90,7 +105,9 @@ pub fn catalogue() -> Result<XServer> {
 /// # Errors
 /// It is missing or no JSON.
 pub fn vectors(file: &str) -> Result<Vec<Value>> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors").join(file);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("vectors")
+        .join(file);
     let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
     Ok(serde_json::from_str(&text)?)
 }
@@ -98,7 +115,10 @@ pub fn vectors(file: &str) -> Result<Vec<Value>> {
 impl World {
     /// Whether the daemon consumes.
     pub async fn consuming(&self) -> bool {
-        self.vhost.depth(&self.schema.input_queue).await.is_ok_and(|(_, consumers)| consumers == 1)
+        self.vhost
+            .depth(&self.schema.input_queue)
+            .await
+            .is_ok_and(|(_, consumers)| consumers == 1)
     }
 
     /// Waits until the daemon consumes.
@@ -106,7 +126,10 @@ impl World {
     /// # Errors
     /// It does not, in time.
     pub async fn until_consuming(&self) -> Result<()> {
-        wait_until("the daemon consumes", PATIENCE, async || self.consuming().await).await
+        wait_until("the daemon consumes", PATIENCE, async || {
+            self.consuming().await
+        })
+        .await
     }
 
     /// Waits until so many requests are ready in the input queue: those published and missing there are in hand or settled.
@@ -116,7 +139,10 @@ impl World {
     pub async fn until_ready(&self, ready: u32) -> Result<()> {
         let what = format!("{ready} requests in the queue");
         wait_until(&what, PATIENCE, async || {
-            self.vhost.depth(&self.schema.input_queue).await.is_ok_and(|(now, _)| now == ready)
+            self.vhost
+                .depth(&self.schema.input_queue)
+                .await
+                .is_ok_and(|(now, _)| now == ready)
         })
         .await
     }
@@ -173,8 +199,15 @@ impl Relay {
 
     /// Cuts all connections that pass; new ones pass again. Returns how many were cut.
     pub fn cut(&self) -> usize {
-        let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
-        connections.drain(..).filter(|copying| !copying.is_finished()).map(|copying| copying.abort()).count()
+        let mut connections = self
+            .connections
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        connections
+            .drain(..)
+            .filter(|copying| !copying.is_finished())
+            .map(|copying| copying.abort())
+            .count()
     }
 }
 

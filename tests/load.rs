@@ -98,8 +98,15 @@ fn adorn(request: Request, number: usize) -> Request {
 /// Resident memory in KiB.
 fn resident(pid: i32) -> Result<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("VmRSS")?;
-    Ok(line.split_whitespace().nth(1).context("a number")?.parse()?)
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS:"))
+        .context("VmRSS")?;
+    Ok(line
+        .split_whitespace()
+        .nth(1)
+        .context("a number")?
+        .parse()?)
 }
 
 async fn send_all(caller: &Caller) -> Result<HashMap<String, bool>> {
@@ -138,10 +145,15 @@ async fn a_thousand_requests_each_with_one_answer() -> Result<()> {
         for _ in 0..REQUESTS {
             let answer = caller.next(PATIENCE).await?;
             let uuid = answer.header("UUID").context("no UUID")?;
-            let bad = waiting.remove(&uuid).context("answered twice, or never asked")?;
+            let bad = waiting
+                .remove(&uuid)
+                .context("answered twice, or never asked")?;
             assert_eq!(answer.is_exception(), bad, "{}", answer.text());
             if bad {
-                assert!(!answer.header("exception").unwrap_or_default().is_empty() || answer.text() == "u''");
+                assert!(
+                    !answer.header("exception").unwrap_or_default().is_empty()
+                        || answer.text() == "u''"
+                );
                 assert!(answer.header("exception_type").is_some());
             }
         }

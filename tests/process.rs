@@ -30,7 +30,10 @@ async fn a_life_from_start_to_stop() -> Result<()> {
     let daemon = &world.daemon;
 
     let status = daemon.status()?;
-    assert_eq!((status.code, status.stdout.as_str()), (Some(3), "not running\n"));
+    assert_eq!(
+        (status.code, status.stdout.as_str()),
+        (Some(3), "not running\n")
+    );
     let stop = daemon.stop()?;
     assert_eq!(stop.code, Some(0));
     assert_eq!(stop.stdout, "There is no running instance to be stopped.\n");
@@ -38,19 +41,32 @@ async fn a_life_from_start_to_stop() -> Result<()> {
     let start = daemon.start()?;
     let pid = daemon.pid().unwrap_or_default();
     assert_eq!(start.code, Some(0), "{}", start.stderr);
-    assert!(start.stderr.starts_with(&format!("started with pid {pid}")), "{}", start.stderr);
+    assert!(
+        start.stderr.starts_with(&format!("started with pid {pid}")),
+        "{}",
+        start.stderr
+    );
     // It was ready when start returned: the consumer is there.
     assert_eq!(world.vhost.depth("daemon").await?.1, 1);
     let mode = fs::metadata(daemon.pid_file())?.permissions().mode();
     assert_eq!(mode & 0o7777, 0o644);
-    assert_eq!(fs::read_link(format!("/proc/{pid}/cwd"))?, std::path::Path::new("/"));
+    assert_eq!(
+        fs::read_link(format!("/proc/{pid}/cwd"))?,
+        std::path::Path::new("/")
+    );
 
     let again = daemon.start()?;
     assert_eq!(again.code, Some(1));
     assert_eq!(again.stdout, "It looks like a daemon is already running!\n");
     let status = daemon.status()?;
     assert_eq!(status.code, Some(0));
-    assert!(status.stdout.starts_with(&format!("running with pid {pid}, up ")), "{}", status.stdout);
+    assert!(
+        status
+            .stdout
+            .starts_with(&format!("running with pid {pid}, up ")),
+        "{}",
+        status.stdout
+    );
 
     let restart = daemon.restart()?;
     assert_eq!(restart.code, Some(0), "{}", restart.stderr);
@@ -97,7 +113,11 @@ async fn a_pid_file_that_is_a_symlink_is_refused() -> Result<()> {
     symlink(&target, world.daemon.pid_file())?;
     let start = world.daemon.start()?;
     assert_eq!(start.code, Some(1));
-    assert!(start.stderr.contains("symbolic link") && start.stderr.contains("--pid-file"), "{}", start.stderr);
+    assert!(
+        start.stderr.contains("symbolic link") && start.stderr.contains("--pid-file"),
+        "{}",
+        start.stderr
+    );
     assert_eq!(fs::read_to_string(target)?, "precious");
     Ok(())
 }
@@ -105,7 +125,10 @@ async fn a_pid_file_that_is_a_symlink_is_refused() -> Result<()> {
 #[tokio::test]
 async fn a_recycled_pid_is_never_signalled() -> Result<()> {
     let world = aleph().await?;
-    let mut stranger = Command::new("sleep").arg("300").stdout(Stdio::null()).spawn()?;
+    let mut stranger = Command::new("sleep")
+        .arg("300")
+        .stdout(Stdio::null())
+        .spawn()?;
     fs::write(world.daemon.pid_file(), format!("{}\n", stranger.id()))?;
     let stop = world.daemon.stop()?;
     assert_eq!(stop.code, Some(0));
@@ -127,7 +150,11 @@ fn assert_fails(world: &World, words: &[&str]) -> Result<()> {
     assert_eq!(start.code, Some(1), "{}", start.stderr);
     assert_eq!(start.stderr.lines().count(), 1, "{}", start.stderr);
     for word in words {
-        assert!(start.stderr.contains(word), "no {word:?} in: {}", start.stderr);
+        assert!(
+            start.stderr.contains(word),
+            "no {word:?} in: {}",
+            start.stderr
+        );
     }
     assert!(!world.daemon.pid_file().exists());
     assert_eq!(world.daemon.status()?.code, Some(3));
@@ -138,14 +165,26 @@ fn assert_fails(world: &World, words: &[&str]) -> Result<()> {
 async fn what_is_missing_is_said_with_what_to_run() -> Result<()> {
     let world = aleph().await?;
     world.vhost.delete_queue("daemon")?;
-    assert_fails(&world, &["no queue 'daemon'", "edeposit_amqp_tool --host aleph --create"])?;
+    assert_fails(
+        &world,
+        &[
+            "no queue 'daemon'",
+            "edeposit_amqp_tool --host aleph --create",
+        ],
+    )?;
 
     let world = aleph().await?;
     world.vhost.delete_exchange("search")?;
     assert_fails(&world, &["no exchange 'search'", "--create"])?;
 
     let world = World::aleph(NOWHERE, &json!({ "RABBITMQ_ALEPH_VIRTUALHOST": "nowhere" })).await?;
-    assert_fails(&world, &["no virtual host 'nowhere'", "edeposit_amqp_tool --host aleph --create"])
+    assert_fails(
+        &world,
+        &[
+            "no virtual host 'nowhere'",
+            "edeposit_amqp_tool --host aleph --create",
+        ],
+    )
 }
 
 #[tokio::test]
@@ -160,7 +199,10 @@ async fn a_wrong_password_is_said_but_not_shown() -> Result<()> {
 async fn an_unreachable_broker_is_said() -> Result<()> {
     let closed = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
     let world = World::aleph(NOWHERE, &json!({ "RABBITMQ_PORT": closed })).await?;
-    assert_fails(&world, &["can't reach RabbitMQ", &closed.to_string(), "RABBITMQ_PORT"])
+    assert_fails(
+        &world,
+        &["can't reach RabbitMQ", &closed.to_string(), "RABBITMQ_PORT"],
+    )
 }
 
 #[tokio::test]
@@ -188,16 +230,25 @@ async fn something_else_than_a_broker_is_said() -> Result<()> {
             std::thread::sleep(Duration::from_secs(1));
         }
     });
-    world.daemon.connect_to(&world.vhost, "ALEPH", &json!({ "RABBITMQ_PORT": port, "RABBITMQ_CONNECT_TIMEOUT": 3 }))?;
+    world.daemon.connect_to(
+        &world.vhost,
+        "ALEPH",
+        &json!({ "RABBITMQ_PORT": port, "RABBITMQ_CONNECT_TIMEOUT": 3 }),
+    )?;
     assert_fails(&world, &["no AMQP 0-9-1 broker"])
 }
 
 #[tokio::test]
 async fn broken_settings_are_said_with_their_place() -> Result<()> {
     let world = aleph().await?;
-    fs::write(world.daemon.home().join("edeposit/amqp.json"), "{\"RABBITMQ_HOST\": \n oops}")?;
+    fs::write(
+        world.daemon.home().join("edeposit/amqp.json"),
+        "{\"RABBITMQ_HOST\": \n oops}",
+    )?;
     assert_fails(&world, &["edeposit/amqp.json", "line 2"])?;
-    world.daemon.connect_to(&world.vhost, "ALEPH", &json!({ "RABBITMQ_PORT": "abc" }))?;
+    world
+        .daemon
+        .connect_to(&world.vhost, "ALEPH", &json!({ "RABBITMQ_PORT": "abc" }))?;
     assert_fails(&world, &["amqp.json", "RABBITMQ_PORT", "abc"])
 }
 
@@ -210,11 +261,17 @@ async fn with_wait_it_waits_for_the_broker() -> Result<()> {
     let world = World::aleph(NOWHERE, &json!({ "RABBITMQ_PORT": port })).await?;
     let start = world.daemon.run(&["start", "--wait"])?;
     assert_eq!(start.code, Some(0), "{}", start.stderr);
-    assert!(start.stderr.contains("waiting for RabbitMQ"), "{}", start.stderr);
+    assert!(
+        start.stderr.contains("waiting for RabbitMQ"),
+        "{}",
+        start.stderr
+    );
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
     let _relay = Relay::on(listener, world.vhost.amqp_port())?;
     let caller = world.caller().await?;
-    let answer = caller.call(r#"{"__nt_name": "ISBNValidationRequest", "ISBN": "80-251-0225-4"}"#).await?;
+    let answer = caller
+        .call(r#"{"__nt_name": "ISBNValidationRequest", "ISBN": "80-251-0225-4"}"#)
+        .await?;
     assert_eq!(answer.json()?["is_valid"], true);
     Ok(())
 }
@@ -232,7 +289,9 @@ async fn sigterm_lets_the_request_in_hand_be_answered_first() -> Result<()> {
         world.until_ready(1).await?;
         let pid = world.daemon.pid().unwrap_or_default();
         world.daemon.signal(signal)?;
-        let answer = caller.answer_to(&in_hand.uuid().unwrap_or_default(), PATIENCE).await?;
+        let answer = caller
+            .answer_to(&in_hand.uuid().unwrap_or_default(), PATIENCE)
+            .await?;
         assert_eq!(answer.json()?["text"], "slept");
         poll_until("it has ended", PATIENCE, || Ok(gone(pid).then_some(())))?;
         // The other request is neither lost nor answered.
@@ -252,9 +311,18 @@ async fn what_cannot_be_finished_in_the_drain_time_goes_back() -> Result<()> {
     world.until_ready(0).await?;
     let began = Instant::now();
     assert_eq!(world.daemon.stop()?.code, Some(0));
-    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+    assert!(
+        began.elapsed() < Duration::from_secs(8),
+        "{:?}",
+        began.elapsed()
+    );
     assert_eq!(world.vhost.depth("daemon").await?, (1, 0));
-    assert!(world.daemon.log().contains("1 requests were not finished in the drain time"));
+    assert!(
+        world
+            .daemon
+            .log()
+            .contains("1 requests were not finished in the drain time")
+    );
     Ok(())
 }
 
@@ -265,7 +333,10 @@ async fn in_the_foreground_it_logs_to_stderr_and_ends_on_sigint() -> Result<()> 
     world.until_consuming().await?;
     let second = world.daemon.run(&["start", "-f"])?;
     assert_eq!(second.code, Some(1));
-    assert_eq!(second.stdout, "It looks like a daemon is already running!\n");
+    assert_eq!(
+        second.stdout,
+        "It looks like a daemon is already running!\n"
+    );
     world.daemon.signal(Signal::INT)?;
     assert_eq!(world.daemon.wait_foreground(PATIENCE)?, Some(0));
     assert!(world.daemon.log().contains("consuming"));
@@ -278,14 +349,29 @@ async fn the_command_line_teaches() -> Result<()> {
     for help in ["-h", "--help"] {
         let help = world.daemon.run_plain(&[help])?;
         assert_eq!(help.code, Some(0));
-        for word in ["start", "stop", "restart", "status", "--foreground", "--settings", "--log-file", "Exit codes"] {
+        for word in [
+            "start",
+            "stop",
+            "restart",
+            "status",
+            "--foreground",
+            "--settings",
+            "--log-file",
+            "Exit codes",
+        ] {
             assert!(help.stdout.contains(word), "{word}");
         }
     }
     for wrong in [&[][..], &["strat"], &["start", "--nope"]] {
         let outcome = world.daemon.run_plain(wrong)?;
         assert_eq!(outcome.code, Some(2), "{wrong:?}");
-        assert!(outcome.stderr.contains("For more information, try '--help'"), "{}", outcome.stderr);
+        assert!(
+            outcome
+                .stderr
+                .contains("For more information, try '--help'"),
+            "{}",
+            outcome.stderr
+        );
     }
     Ok(())
 }

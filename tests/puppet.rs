@@ -69,9 +69,12 @@ async fn recorded(co: &str, sendback: &Sendback) -> Result<Anything, Exception> 
         "valueerror-unicode" => Exception::value_error("Příliš žluťoučký kůň"),
         "valueerror-unicode-ascii" => Exception::value_error("ascii only"),
         "keyerror" => Exception::key_error("klíč"),
-        "ioerror" => std::fs::read("/nic/tu/neni").map_or_else(Exception::from, |_| Exception::value_error("it exists")),
+        "ioerror" => std::fs::read("/nic/tu/neni")
+            .map_or_else(Exception::from, |_| Exception::value_error("it exists")),
         "assertion" => Exception::assertion_error("Invalid format of username 'špatné jméno'!"),
-        "usermwarning-multiline" => Exception::builtin("UserWarning", "Conversion failed:\nřádek 1\nřádek 2"),
+        "usermwarning-multiline" => {
+            Exception::builtin("UserWarning", "Conversion failed:\nřádek 1\nřádek 2")
+        }
         "notfound" => Exception::class(
             "edeposit.amqp.aleph.aleph.DocumentNotFoundException",
             "Document was deleted.",
@@ -103,5 +106,7 @@ async fn recorded(co: &str, sendback: &Sendback) -> Result<Anything, Exception> 
 }
 
 fn main() -> ExitCode {
-    AmqpDaemon::new("puppet", react).about("Does what the tests say.").run_from_args()
+    AmqpDaemon::new("puppet", react)
+        .about("Does what the tests say.")
+        .run_from_args()
 }

@@ -12,8 +12,9 @@ use serde_json::{Value, json};
 const PYTHON: &str = "EDEPOSIT_TEST_PYTHON";
 
 fn call(world: &World, requests: &Value) -> Result<Vec<Value>> {
-    let python = std::env::var_os(PYTHON)
-        .with_context(|| format!("{PYTHON} names no Python with pika; run the tests by: cargo xtask test"))?;
+    let python = std::env::var_os(PYTHON).with_context(|| {
+        format!("{PYTHON} names no Python with pika; run the tests by: cargo xtask test")
+    })?;
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/caller.py");
     let mut child = Command::new(python)
         .arg(script)
@@ -22,7 +23,11 @@ fn call(world: &World, requests: &Value) -> Result<Vec<Value>> {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()?;
-    child.stdin.take().context("stdin")?.write_all(requests.to_string().as_bytes())?;
+    child
+        .stdin
+        .take()
+        .context("stdin")?
+        .write_all(requests.to_string().as_bytes())?;
     let output = child.wait_with_output()?;
     if !output.status.success() {
         bail!("the Python caller failed: {}", output.status);
@@ -34,8 +39,13 @@ fn record(answer: &Value) -> Result<Value> {
     assert_eq!(answer["exchange"], "search");
     assert_eq!(answer["content_type"], "application/json");
     assert_eq!(answer["delivery_mode"], 2);
-    assert_eq!(answer["headers"].as_object().map(serde_json::Map::len), Some(1));
-    Ok(serde_json::from_str(answer["body"].as_str().context("a body")?)?)
+    assert_eq!(
+        answer["headers"].as_object().map(serde_json::Map::len),
+        Some(1)
+    );
+    Ok(serde_json::from_str(
+        answer["body"].as_str().context("a body")?,
+    )?)
 }
 
 #[tokio::test]
@@ -44,7 +54,7 @@ async fn a_python_caller_is_served() -> Result<()> {
     let world = World::aleph(&catalogue.url(), &json!({})).await?;
     world.vhost.bind("daemon", "search", "#.request").await?;
     world.vhost.bind("plone", "search", "#.result").await?;
-    drop(world.start().await?);
+    world.daemon.start()?.success()?;
     let body = |body: Value| json!({ "body": body.to_string() });
     let isbn = |isbn: &str| json!({"__nt_name": "ISBNQuery", "ISBN": isbn, "base": "nkc"});
     let answers = call(
@@ -67,14 +77,30 @@ async fn a_python_caller_is_served() -> Result<()> {
     let parsed = &records[0]["parsed_info"];
     assert_eq!(parsed["__nt_name"], "EPublication");
     assert_eq!(parsed["ISBN"], json!(["80-251-0225-4"]));
-    assert!(parsed["nazev"].as_str().is_some_and(|title| !title.is_empty()));
+    assert!(
+        parsed["nazev"]
+            .as_str()
+            .is_some_and(|title| !title.is_empty())
+    );
     assert_eq!(parsed["autori"][0]["__nt_name"], "Author");
     assert_eq!(records[0]["semantic_info"]["__nt_name"], "SemanticInfo");
 
-    assert_eq!(record(&answers[1])?, json!({"__nt_name": "SearchResult", "records": []}));
-    assert_eq!(record(&answers[2])?, json!({"__nt_name": "CountResult", "num_of_records": 1}));
-    assert_eq!(record(&answers[3])?, json!({"__nt_name": "ISBNValidationResult", "is_valid": true}));
-    assert_eq!(record(&answers[4])?, json!({"__nt_name": "ISBNValidationResult", "is_valid": false}));
+    assert_eq!(
+        record(&answers[1])?,
+        json!({"__nt_name": "SearchResult", "records": []})
+    );
+    assert_eq!(
+        record(&answers[2])?,
+        json!({"__nt_name": "CountResult", "num_of_records": 1})
+    );
+    assert_eq!(
+        record(&answers[3])?,
+        json!({"__nt_name": "ISBNValidationResult", "is_valid": true})
+    );
+    assert_eq!(
+        record(&answers[4])?,
+        json!({"__nt_name": "ISBNValidationResult", "is_valid": false})
+    );
     assert_eq!(answers[3]["routing_key"], "result");
     assert_eq!(answers[4]["routing_key"], "me.result");
 

@@ -11,23 +11,37 @@ const ECHO: &str = r#"{"__nt_name": "Echo", "text": "x"}"#;
 
 /// The daemon's connections, by the broker's own list.
 async fn drop_connections(world: &World) -> Result<()> {
-    wait_until("the broker lists the daemon's two connections and closes them", PATIENCE, async || {
-        world.vhost.close_all_connections().is_ok_and(|closed| closed >= 2)
-    })
+    wait_until(
+        "the broker lists the daemon's two connections and closes them",
+        PATIENCE,
+        async || {
+            world
+                .vhost
+                .close_all_connections()
+                .is_ok_and(|closed| closed >= 2)
+        },
+    )
     .await
 }
 
 #[tokio::test]
 async fn connections_closed_by_the_operator() -> Result<()> {
     let world = World::puppet(&json!({})).await?;
-    drop(world.start().await?);
+    world.daemon.start()?.success()?;
     drop_connections(&world).await?;
     world.until_consuming().await?;
     let answer = world.caller().await?.call(ECHO).await?;
     assert_eq!(answer.json()?["text"], "x");
     let log = world.daemon.log();
-    assert!(log.contains("no session with RabbitMQ; trying again until there is one"), "{log}");
-    assert_eq!(log.matches("pikadaemon::daemon: consuming").count(), 2, "{log}");
+    assert!(
+        log.contains("no session with RabbitMQ; trying again until there is one"),
+        "{log}"
+    );
+    assert_eq!(
+        log.matches("pikadaemon::daemon: consuming").count(),
+        2,
+        "{log}"
+    );
     Ok(())
 }
 
@@ -48,9 +62,14 @@ async fn a_request_in_hand_when_the_connection_dies_is_answered_after_it() -> Re
     caller.publish(&request).await?;
     world.until_ready(0).await?;
     assert_eq!(relay.cut(), 2);
-    let answer = caller.answer_to(&request.uuid().context("uuid")?, PATIENCE).await?;
+    let answer = caller
+        .answer_to(&request.uuid().context("uuid")?, PATIENCE)
+        .await?;
     // The handler is told that it may have been called before.
-    assert_eq!(answer.json()?, json!({"__nt_name": "Echoed", "text": "slept", "redelivered": true}));
+    assert_eq!(
+        answer.json()?,
+        json!({"__nt_name": "Echoed", "text": "slept", "redelivered": true})
+    );
     world.daemon.stop()?.success()?;
     assert_eq!(world.vhost.depth("daemon").await?, (0, 0));
     assert!(caller.unclaimed().is_empty());
@@ -67,7 +86,9 @@ async fn the_process_killed_with_a_request_in_hand() -> Result<()> {
     world.daemon.signal(rustix::process::Signal::KILL)?;
     world.until_ready(1).await?;
     world.daemon.start()?.success()?;
-    let answer = caller.answer_to(&request.uuid().context("uuid")?, PATIENCE).await?;
+    let answer = caller
+        .answer_to(&request.uuid().context("uuid")?, PATIENCE)
+        .await?;
     assert_eq!(answer.json()?["redelivered"], true);
     Ok(())
 }
@@ -99,9 +120,15 @@ async fn the_exchange_deleted_before_the_answer() -> Result<()> {
         world.daemon.log().contains("has no exchange 'puppet'")
     })
     .await?;
-    assert_eq!(world.vhost.depth("daemon").await?.0, 1, "the request is back in its queue");
+    assert_eq!(
+        world.vhost.depth("daemon").await?.0,
+        1,
+        "the request is back in its queue"
+    );
     world.vhost.declare(&world.schema).await?;
-    let answer = caller.answer_to(&request.uuid().context("uuid")?, PATIENCE).await?;
+    let answer = caller
+        .answer_to(&request.uuid().context("uuid")?, PATIENCE)
+        .await?;
     assert_eq!(answer.json()?["text"], "slept");
     Ok(())
 }
@@ -111,22 +138,39 @@ async fn many_reconnects_leave_nothing_behind() -> Result<()> {
     let (world, relay) = relayed().await?;
     let caller = world.start().await?;
     let pid = world.daemon.pid().context("a pid")?;
-    let count = |what: &str| fs::read_dir(format!("/proc/{pid}/{what}")).map_or(usize::MAX, Iterator::count);
+    let count = |what: &str| {
+        fs::read_dir(format!("/proc/{pid}/{what}")).map_or(usize::MAX, Iterator::count)
+    };
+    // The first time a connection is lost, the client library starts a runtime of its own, once and for all.
+    wait_until("both connections are there and cut", PATIENCE, async || {
+        relay.cut() >= 2
+    })
+    .await?;
     caller.call(ECHO).await?;
     let before = (count("task"), count("fd"));
     // Each session lasts too short to count as good, so the back-off grows.
     for _ in 0..6 {
-        wait_until("both connections are there and cut", PATIENCE, async || relay.cut() >= 2).await?;
+        wait_until("both connections are there and cut", PATIENCE, async || {
+            relay.cut() >= 2
+        })
+        .await?;
         let request = caller.request(ECHO);
         caller.publish(&request).await?;
-        caller.answer_to(&request.uuid().context("uuid")?, 2 * PATIENCE).await?;
+        caller
+            .answer_to(&request.uuid().context("uuid")?, 2 * PATIENCE)
+            .await?;
     }
     let mut now = before;
-    let back = wait_until("threads and descriptors are as before", PATIENCE, async || {
-        now = (count("task"), count("fd"));
-        now.0 <= before.0 && now.1 <= before.1
-    });
-    back.await.with_context(|| format!("{before:?} before, {now:?} now"))
+    let back = wait_until(
+        "threads and descriptors are as before",
+        PATIENCE,
+        async || {
+            now = (count("task"), count("fd"));
+            now.0 <= before.0 && now.1 <= before.1
+        },
+    );
+    back.await
+        .with_context(|| format!("{before:?} before, {now:?} now"))
 }
 
 #[tokio::test]
@@ -139,12 +183,18 @@ async fn the_broker_stopped_and_started() -> Result<()> {
     daemon.connect_to(&vhost, "PUPPET", &json!({}))?;
     daemon.start()?.success()?;
     node.ctl(&["stop_app"])?;
-    wait_until("the daemon notices", PATIENCE, async || daemon.log().contains("no session with RabbitMQ")).await?;
+    wait_until("the daemon notices", PATIENCE, async || {
+        daemon.log().contains("no session with RabbitMQ")
+    })
+    .await?;
     assert_eq!(daemon.status()?.code, Some(0));
     node.ctl(&["start_app"])?;
     node.ctl(&["await_startup"])?;
     wait_until("it consumes again", PATIENCE, async || {
-        vhost.depth("daemon").await.is_ok_and(|(_, consumers)| consumers == 1)
+        vhost
+            .depth("daemon")
+            .await
+            .is_ok_and(|(_, consumers)| consumers == 1)
     })
     .await?;
     let caller = edeposit_testkit::Caller::connect(&vhost, &schema).await?;

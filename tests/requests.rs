@@ -17,10 +17,17 @@ fn exception(answer: &edeposit_testkit::Answer) -> (String, String) {
 async fn a_handler_that_panics_costs_its_caller_an_exception_only() -> Result<()> {
     let world = World::puppet(&json!({})).await?;
     let caller = world.start().await?;
-    let answer = caller.call(r#"{"__nt_name": "Panic", "message": "oh no"}"#).await?;
+    let answer = caller
+        .call(r#"{"__nt_name": "Panic", "message": "oh no"}"#)
+        .await?;
     let (name, text) = exception(&answer);
-    assert_eq!((name.as_str(), text.as_str()), ("RuntimeError", "The request made its handler fail: oh no"));
-    let answer = caller.call(r#"{"__nt_name": "Echo", "text": "still here"}"#).await?;
+    assert_eq!(
+        (name.as_str(), text.as_str()),
+        ("RuntimeError", "The request made its handler fail: oh no")
+    );
+    let answer = caller
+        .call(r#"{"__nt_name": "Echo", "text": "still here"}"#)
+        .await?;
     assert_eq!(answer.json()?["text"], "still here");
     assert!(world.daemon.log().contains("oh no"));
     Ok(())
@@ -28,11 +35,15 @@ async fn a_handler_that_panics_costs_its_caller_an_exception_only() -> Result<()
 
 #[tokio::test]
 async fn a_handler_that_takes_too_long_is_given_up() -> Result<()> {
-    let world = World::puppet(&json!({ "RABBITMQ_PUPPET_HANDLER_TIMEOUT": 0.5, "RABBITMQ_PREFETCH": 2 })).await?;
+    let world =
+        World::puppet(&json!({ "RABBITMQ_PUPPET_HANDLER_TIMEOUT": 0.5, "RABBITMQ_PREFETCH": 2 }))
+            .await?;
     let caller = world.start().await?;
     for kind in ["Sleep", "Block"] {
         let answer = caller
-            .call(format!(r#"{{"__nt_name": "{kind}", "milliseconds": 3000}}"#))
+            .call(format!(
+                r#"{{"__nt_name": "{kind}", "milliseconds": 3000}}"#
+            ))
             .await?;
         let (name, text) = exception(&answer);
         assert_eq!(name, "TimeoutError");
@@ -53,7 +64,11 @@ async fn requests_are_handled_side_by_side_up_to_the_prefetch() -> Result<()> {
         assert_eq!(answer?.json()?["text"], "slept");
     }
     // One after the other would take 10 s.
-    assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
+    assert!(
+        began.elapsed() < Duration::from_secs(6),
+        "{:?}",
+        began.elapsed()
+    );
     Ok(())
 }
 
@@ -106,10 +121,15 @@ async fn too_large_a_request_is_refused_with_the_limit() -> Result<()> {
     let world = World::puppet(&json!({ "RABBITMQ_MAX_REQUEST_SIZE": 1000 })).await?;
     let caller = world.start().await?;
     let text = "x".repeat(1000);
-    let answer = caller.call(format!(r#"{{"__nt_name": "Echo", "text": "{text}"}}"#)).await?;
+    let answer = caller
+        .call(format!(r#"{{"__nt_name": "Echo", "text": "{text}"}}"#))
+        .await?;
     let (name, text) = exception(&answer);
     assert_eq!(name, "ValueError");
-    assert!(text.contains("accepts 1000 (RABBITMQ_MAX_REQUEST_SIZE)"), "{text}");
+    assert!(
+        text.contains("accepts 1000 (RABBITMQ_MAX_REQUEST_SIZE)"),
+        "{text}"
+    );
     Ok(())
 }
 
@@ -117,12 +137,19 @@ async fn too_large_a_request_is_refused_with_the_limit() -> Result<()> {
 async fn large_messages_and_long_exceptions_pass() -> Result<()> {
     let world = World::puppet(&json!({})).await?;
     let caller = world.start().await?;
-    let answer = caller.call(r#"{"__nt_name": "Large", "bytes": 20000000}"#).await?;
-    assert_eq!(answer.json()?["text"].as_str().map(str::len), Some(20_000_000));
+    let answer = caller
+        .call(r#"{"__nt_name": "Large", "bytes": 20000000}"#)
+        .await?;
+    assert_eq!(
+        answer.json()?["text"].as_str().map(str::len),
+        Some(20_000_000)
+    );
     // Longer than a frame: cut in the headers, whole in the body.
     let message = "m".repeat(300_000);
     let answer = caller
-        .call(format!(r#"{{"__nt_name": "Panic", "message": "{message}"}}"#))
+        .call(format!(
+            r#"{{"__nt_name": "Panic", "message": "{message}"}}"#
+        ))
         .await?;
     let (name, text) = exception(&answer);
     assert_eq!(name, "RuntimeError");
@@ -135,18 +162,31 @@ async fn large_messages_and_long_exceptions_pass() -> Result<()> {
 async fn an_answer_that_no_queue_is_bound_for_is_parked() -> Result<()> {
     let world = World::puppet(&json!({})).await?;
     let caller = world.start().await?;
-    world.vhost.bind("daemon", "puppet", "nobody.request").await?;
+    world
+        .vhost
+        .bind("daemon", "puppet", "nobody.request")
+        .await?;
     let request = caller
         .request(r#"{"__nt_name": "Echo", "text": "x"}"#)
         .with_routing_key("nobody.request");
     caller.publish(&request).await?;
-    wait_until("the answer is parked and the request settled", PATIENCE, async || {
-        let parked = world.vhost.depth("daemon.parked").await;
-        let input = world.vhost.queue("daemon");
-        parked.is_ok_and(|(ready, _)| ready == 1)
-            && input.is_ok_and(|queue| queue.is_some_and(|queue| queue.ready + queue.unacked == 0))
-    })
+    wait_until(
+        "the answer is parked and the request settled",
+        PATIENCE,
+        async || {
+            let parked = world.vhost.depth("daemon.parked").await;
+            let input = world.vhost.queue("daemon");
+            parked.is_ok_and(|(ready, _)| ready == 1)
+                && input
+                    .is_ok_and(|queue| queue.is_some_and(|queue| queue.ready + queue.unacked == 0))
+        },
+    )
     .await?;
-    assert!(world.daemon.log().contains("no queue is bound for this answer; it is parked"));
+    assert!(
+        world
+            .daemon
+            .log()
+            .contains("no queue is bound for this answer; it is parked")
+    );
     Ok(())
 }

@@ -41,12 +41,17 @@ async fn a_daemon_over_tls() -> Result<()> {
         assert_eq!(start.stderr.lines().count(), 1, "{}", start.stderr);
         Ok(start.stderr)
     };
-    let unknown_ca = refused(|settings, other| settings["RABBITMQ_TLS_CA_FILE"] = json!(other.ca()))?;
+    let unknown_ca =
+        refused(|settings, other| settings["RABBITMQ_TLS_CA_FILE"] = json!(other.ca()))?;
     assert!(unknown_ca.contains("no TLS connection"), "{unknown_ca}");
     assert!(unknown_ca.contains("RABBITMQ_TLS_CA_FILE"), "{unknown_ca}");
     let wrong_name = refused(|settings, _| settings["RABBITMQ_HOST"] = json!("127.0.0.2"))?;
-    assert!(wrong_name.contains("can't reach") || wrong_name.contains("TLS"), "{wrong_name}");
-    let missing = refused(|settings, _| settings["RABBITMQ_TLS_CA_FILE"] = json!("/nowhere/ca.pem"))?;
+    assert!(
+        wrong_name.contains("can't reach") || wrong_name.contains("TLS"),
+        "{wrong_name}"
+    );
+    let missing =
+        refused(|settings, _| settings["RABBITMQ_TLS_CA_FILE"] = json!("/nowhere/ca.pem"))?;
     assert!(missing.contains("/nowhere/ca.pem"), "{missing}");
     let no_certificate = refused(|settings, _| {
         settings.as_object_mut().into_iter().for_each(|settings| {

@@ -25,7 +25,11 @@ fn cases(daemon: &str) -> Result<Vec<Case>> {
         .map(|case| {
             // Where the original died of Python 2's text handling, what it meant to publish.
             let meant = &case["if_text_handling_had_worked"]["published"];
-            let published = if meant.is_array() { meant } else { &case["published"] };
+            let published = if meant.is_array() {
+                meant
+            } else {
+                &case["published"]
+            };
             Case {
                 name: case["case"].as_str().unwrap_or_default().to_owned(),
                 sent: case["sent"].clone(),
@@ -66,7 +70,9 @@ fn amqp(value: &Value) -> Result<AMQPValue> {
     Ok(match value {
         Value::Null => AMQPValue::Void,
         Value::String(text) => AMQPValue::LongString(text.as_str().into()),
-        Value::Number(number) => AMQPValue::LongInt(i32::try_from(number.as_i64().context("an integer")?)?),
+        Value::Number(number) => {
+            AMQPValue::LongInt(i32::try_from(number.as_i64().context("an integer")?)?)
+        }
         other => bail!("a header {other}"),
     })
 }
@@ -85,30 +91,61 @@ fn compare(answer: &Answer, recorded: &Value) -> Result<()> {
         anyhow::ensure!(found == *expected, "{what}: {found} instead of {expected}");
         Ok(())
     };
-    is("exchange", answer.exchange.as_str().into(), &expected["exchange"])?;
-    is("routing key", answer.routing_key.as_str().into(), &expected["routing_key"])?;
-    is("content type", answer.content_type().into(), &expected["content_type"])?;
-    is("delivery mode", answer.delivery_mode().into(), &expected["delivery_mode"])?;
+    is(
+        "exchange",
+        answer.exchange.as_str().into(),
+        &expected["exchange"],
+    )?;
+    is(
+        "routing key",
+        answer.routing_key.as_str().into(),
+        &expected["routing_key"],
+    )?;
+    is(
+        "content type",
+        answer.content_type().into(),
+        &expected["content_type"],
+    )?;
+    is(
+        "delivery mode",
+        answer.delivery_mode().into(),
+        &expected["delivery_mode"],
+    )?;
     let headers = answer.headers();
     let uuid = headers.inner().get("UUID").context("no UUID")?;
-    anyhow::ensure!(*uuid == amqp(&expected["headers"]["UUID"])?, "UUID: {uuid:?}");
+    anyhow::ensure!(
+        *uuid == amqp(&expected["headers"]["UUID"])?,
+        "UUID: {uuid:?}"
+    );
     if !answer.is_exception() {
         anyhow::ensure!(headers.inner().len() == 1, "headers: {headers:?}");
         let body: Value = serde_json::from_str(expected["body"].as_str().context("a body")?)?;
         return is("body", answer.json()?, &body);
     }
     let names: Vec<&str> = headers.inner().keys().map(|name| name.as_str()).collect();
-    let known = ["UUID", "exception", "exception_name", "exception_type", "traceback"];
+    let known = [
+        "UUID",
+        "exception",
+        "exception_name",
+        "exception_type",
+        "traceback",
+    ];
     anyhow::ensure!(names == known, "headers: {names:?}");
     for name in ["exception_name", "exception_type", "exception"] {
         is(name, answer.header(name).into(), &expected["headers"][name])?;
     }
     is("body", answer.text().into(), &expected["body"])?;
-    match (expected["headers"]["traceback"].as_str(), answer.header("traceback")) {
+    match (
+        expected["headers"]["traceback"].as_str(),
+        answer.header("traceback"),
+    ) {
         (None, None) => Ok(()),
         (Some(_), Some(traceback)) => {
             let name = answer.header("exception_name").unwrap_or_default();
-            anyhow::ensure!(traceback.starts_with("Traceback (most recent call last):\n"), "{traceback}");
+            anyhow::ensure!(
+                traceback.starts_with("Traceback (most recent call last):\n"),
+                "{traceback}"
+            );
             anyhow::ensure!(traceback.contains(&format!("\n{name}: ")), "{traceback}");
             Ok(())
         }
@@ -151,16 +188,18 @@ fn mended(case: &str) -> Option<(&'static str, &'static str, &'static str)> {
         "__nt_name is not a string" => ("KeyError", "5", "5"),
         // The same words, then what is wrong.
         "missing field" => {
-            let text = "__new__() takes exactly 5 arguments (3 given): GenericQuery lacks considerSimilar";
+            let text =
+                "__new__() takes exactly 5 arguments (3 given): GenericQuery lacks considerSimilar";
             ("TypeError", text, text)
         }
         "extra field" => {
-            let text =
-                "__new__() got an unexpected keyword argument 'navic': ISBNValidationRequest has ISBN";
+            let text = "__new__() got an unexpected keyword argument 'navic': ISBNValidationRequest has ISBN";
             ("TypeError", text, text)
         }
         // Only records can be named.
-        "__nt_name of a function in the daemon's globals" => ("KeyError", "getConParams", "u'getConParams'"),
+        "__nt_name of a function in the daemon's globals" => {
+            ("KeyError", "getConParams", "u'getConParams'")
+        }
         "handler raises KeyError" => ("KeyError", "klíč", r"u'kl\xed\u010d'"),
         "result cannot be serialized" => {
             let text = "NaN is not JSON serializable";
@@ -171,7 +210,8 @@ fn mended(case: &str) -> Option<(&'static str, &'static str, &'static str)> {
 }
 
 fn expect(case: &mut Case) {
-    if let (Some((name, text, body)), Some(last)) = (mended(&case.name), case.published.last_mut()) {
+    if let (Some((name, text, body)), Some(last)) = (mended(&case.name), case.published.last_mut())
+    {
         last["headers"]["exception_name"] = json!(name);
         last["headers"]["exception_type"] = json!(format!("<type 'exceptions.{name}'>"));
         last["headers"]["exception"] = json!(text);
@@ -230,7 +270,13 @@ async fn alephdaemon_publishes_what_the_original_did() -> Result<()> {
 
 #[tokio::test]
 async fn handlers_raise_what_the_originals_raised() -> Result<()> {
-    let world = World::new("edeposit-test-puppet", "PUPPET", Schema::new("search"), &json!({})).await?;
+    let world = World::new(
+        "edeposit-test-puppet",
+        "PUPPET",
+        Schema::new("search"),
+        &json!({}),
+    )
+    .await?;
     bind_dotted_keys(&world).await?;
     let caller = world.start().await?;
     let mut failed = Vec::new();
@@ -238,7 +284,12 @@ async fn handlers_raise_what_the_originals_raised() -> Result<()> {
     for mut case in cases("custom")? {
         expect(&mut case);
         // These are about Python: an exception with no or several arguments, one that ends the process, bytes in a text.
-        let only_python = ["two arguments", "without arguments", "SystemExit", "bytes that are not UTF-8"];
+        let only_python = [
+            "two arguments",
+            "without arguments",
+            "SystemExit",
+            "bytes that are not UTF-8",
+        ];
         if only_python.iter().any(|words| case.name.contains(words)) {
             continue;
         }
@@ -257,22 +308,38 @@ async fn without_a_uuid_a_request_is_dropped_as_documented() -> Result<()> {
     let world = World::aleph("http://127.0.0.1:9", &json!({})).await?;
     let caller = world.start().await?;
     let body = r#"{"__nt_name": "ISBNValidationRequest", "ISBN": "80-251-0225-4"}"#;
-    let no_headers = caller.request(body).with_properties(BasicProperties::default());
+    let no_headers = caller
+        .request(body)
+        .with_properties(BasicProperties::default());
     let other_headers = no_headers
         .clone()
         .with_header("jine", AMQPValue::LongString("ahoj".into()));
     caller.publish(&no_headers).await?;
     caller.publish(&other_headers).await?;
     let answer = caller.call(body).await?;
-    assert_eq!(answer.json()?, json!({"__nt_name": "ISBNValidationResult", "is_valid": true}));
+    assert_eq!(
+        answer.json()?,
+        json!({"__nt_name": "ISBNValidationResult", "is_valid": true})
+    );
     wait_until("the queue is empty", PATIENCE, async || {
-        world.vhost.depth("daemon").await.is_ok_and(|(ready, _)| ready == 0)
+        world
+            .vhost
+            .depth("daemon")
+            .await
+            .is_ok_and(|(ready, _)| ready == 0)
     })
     .await?;
     assert!(caller.unclaimed().is_empty());
     world.daemon.stop()?.success()?;
     let log = world.daemon.log();
-    assert_eq!(log.matches("dropping a request without the header UUID").count(), 2, "{log}");
-    assert!(log.contains("3 requests (0 redelivered), 1 answers, 0 exceptions, 0 progress messages, 2 dropped"));
+    assert_eq!(
+        log.matches("dropping a request without the header UUID")
+            .count(),
+        2,
+        "{log}"
+    );
+    assert!(log.contains(
+        "3 requests (0 redelivered), 1 answers, 0 exceptions, 0 progress messages, 2 dropped"
+    ));
     Ok(())
 }

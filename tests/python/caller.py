@@ -36,7 +36,7 @@ def main():
     answers = [None] * len(requests)
     for method, properties, body in channel.consume("plone", inactivity_timeout=30):
         if method is None:
-            sys.exit("no answer within 30 s to %d requests" % len(waiting))
+            sys.exit("no answer within 30 s to requests %s" % sorted(waiting.values()))
         number = waiting.pop(properties.headers["UUID"])
         answers[number] = {
             "exchange": method.exchange,

@@ -102,7 +102,13 @@ impl AmqpDaemon {
     /// submodule (the original's constructor arguments). Build the parameters with
     /// [`get_con_params`](edeposit_pikadaemon::get_con_params).
     #[must_use]
-    pub fn wired(mut self, con_params: ConnectionParams, queue: &str, out_exch: &str, out_key: &str) -> Self {
+    pub fn wired(
+        mut self,
+        con_params: ConnectionParams,
+        queue: &str,
+        out_exch: &str,
+        out_key: &str,
+    ) -> Self {
         self.wiring = Some(Wiring {
             con_params,
             queue: queue.to_owned(),
@@ -137,7 +143,9 @@ impl AmqpDaemon {
             runner = runner.log(LogTarget::File(path));
         }
         // A daemon's working directory is /.
-        self.settings_file = cli.settings.map(|path| std::path::absolute(&path).unwrap_or(path));
+        self.settings_file = cli
+            .settings
+            .map(|path| std::path::absolute(&path).unwrap_or(path));
         self.wait_for_broker = cli.wait;
         runner.run(cli.action, cli.foreground, &mut self)
     }
@@ -156,7 +164,8 @@ impl AmqpDaemon {
         let wiring = match self.wiring.clone() {
             Some(wiring) => wiring,
             None => Wiring {
-                con_params: get_con_params(&settings, &submodule.vhost)?.for_submodule(&submodule.name),
+                con_params: get_con_params(&settings, &submodule.vhost)?
+                    .for_submodule(&submodule.name),
                 queue: submodule.input_queue.clone(),
                 out_exch: submodule.exchange.clone(),
                 out_key: submodule.out_key.clone(),
@@ -181,11 +190,19 @@ impl AmqpDaemon {
             handlers: handlers.handle().clone(),
             counters: Arc::clone(&counters),
         };
-        let ready = format!("consuming queue '{}' of virtual host '{}'", wiring.queue, wiring.con_params.virtualhost);
-        let daemon = PikaDaemon::new(wiring.con_params, wiring.queue, wiring.out_exch, Arc::new(responder))
-            .prefetch(submodule.prefetch)
-            .drain_time(context.drain_time())
-            .wait_for_broker(self.wait_for_broker);
+        let ready = format!(
+            "consuming queue '{}' of virtual host '{}'",
+            wiring.queue, wiring.con_params.virtualhost
+        );
+        let daemon = PikaDaemon::new(
+            wiring.con_params,
+            wiring.queue,
+            wiring.out_exch,
+            Arc::new(responder),
+        )
+        .prefetch(submodule.prefetch)
+        .drain_time(context.drain_time())
+        .wait_for_broker(self.wait_for_broker);
         let mut report = |report: Report<'_>| match report {
             Report::Consuming => context.ready(&ready),
             Report::Alive => context.watchdog(),
@@ -208,7 +225,9 @@ impl AmqpDaemon {
         amqp.shutdown_background();
         match ended? {
             0 => Ok(()),
-            unfinished => anyhow::bail!("{unfinished} requests were not finished in the drain time; they are back in the queue"),
+            unfinished => anyhow::bail!(
+                "{unfinished} requests were not finished in the drain time; they are back in the queue"
+            ),
         }
     }
 }

@@ -104,9 +104,12 @@ impl Exception {
     /// The traceback to send: the one given, else name and message in the same form.
     #[must_use]
     pub fn traceback_text(&self) -> String {
-        self.traceback
-            .clone()
-            .unwrap_or_else(|| format!("Traceback (most recent call last):\n{}: {}", self.name, self.message))
+        self.traceback.clone().unwrap_or_else(|| {
+            format!(
+                "Traceback (most recent call last):\n{}: {}",
+                self.name, self.message
+            )
+        })
     }
 
     /// The body to send.
@@ -143,7 +146,8 @@ impl From<edeposit_serializers::Error> for Exception {
                 Self::type_error(error.kind().to_string()).with_traceback(&message)
             }
             ErrorKind::WrongType { found, .. } if error.path().is_empty() => {
-                Self::value_error(format!("Unknown type of request: '<type '{found}'>'!")).with_traceback(&message)
+                Self::value_error(format!("Unknown type of request: '<type '{found}'>'!"))
+                    .with_traceback(&message)
             }
             ErrorKind::WrongType { .. } | ErrorKind::Unserializable(_) => Self::type_error(message),
             _ => Self::value_error(message),
@@ -163,14 +167,20 @@ impl From<anyhow::Error> for Exception {
     fn from(error: anyhow::Error) -> Self {
         match error.downcast::<Exception>() {
             Ok(exception) => exception,
-            Err(error) => Self::builtin("RuntimeError", format!("{error:#}")).caused_by(error.as_ref()),
+            Err(error) => {
+                Self::builtin("RuntimeError", format!("{error:#}")).caused_by(error.as_ref())
+            }
         }
     }
 }
 
 /// A string as Python 2 quotes a unicode string.
 fn python_repr(text: &str) -> String {
-    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
+    let quote = if text.contains('\'') && !text.contains('"') {
+        '"'
+    } else {
+        '\''
+    };
     let mut repr = format!("u{quote}");
     for c in text.chars() {
         match c {
@@ -209,7 +219,10 @@ mod tests {
     fn classes_keep_their_path() {
         let exception = Exception::class("edeposit.amqp.aleph.aleph.AlephException", "x");
         assert_eq!(exception.name, "AlephException");
-        assert_eq!(exception.kind, "<class 'edeposit.amqp.aleph.aleph.AlephException'>");
+        assert_eq!(
+            exception.kind,
+            "<class 'edeposit.amqp.aleph.aleph.AlephException'>"
+        );
     }
 
     #[test]

@@ -39,11 +39,16 @@ pub trait Handler: Send + Sync + 'static {
 /// A reaction as the daemon sees it: the body of a request in, the body of its answer out.
 pub trait React: Send + Sync + 'static {
     /// Carries out one request.
-    fn react(&self, body: Vec<u8>, sendback: Sendback) -> BoxFuture<'_, Result<Vec<u8>, Exception>>;
+    fn react(&self, body: Vec<u8>, sendback: Sendback)
+    -> BoxFuture<'_, Result<Vec<u8>, Exception>>;
 }
 
 impl<H: Handler> React for H {
-    fn react(&self, body: Vec<u8>, sendback: Sendback) -> BoxFuture<'_, Result<Vec<u8>, Exception>> {
+    fn react(
+        &self,
+        body: Vec<u8>,
+        sendback: Sendback,
+    ) -> BoxFuture<'_, Result<Vec<u8>, Exception>> {
         Box::pin(async move {
             let request = from_slice(&body).map_err(|error| self.not_a_request(error))?;
             drop(body);

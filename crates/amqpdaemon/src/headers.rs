@@ -35,11 +35,19 @@ pub(crate) fn answer(uuid: &AMQPValue, body: Vec<u8>) -> Outgoing {
 }
 
 /// An exception. `frame_max` is the longest frame the broker takes; without `traceback` that header has no value.
-pub(crate) fn exception(exception: &Exception, uuid: &AMQPValue, traceback: bool, frame_max: usize) -> Outgoing {
+pub(crate) fn exception(
+    exception: &Exception,
+    uuid: &AMQPValue,
+    traceback: bool,
+    frame_max: usize,
+) -> Outgoing {
     let room = frame_max.saturating_sub(OVERHEAD + encoded_len(uuid));
     let name = cut(&exception.name, LONGEST_NAME);
     let kind = cut(&exception.kind, LONGEST_NAME);
-    let message = cut(&exception.message, room.saturating_sub(2 * LONGEST_NAME) / 2);
+    let message = cut(
+        &exception.message,
+        room.saturating_sub(2 * LONGEST_NAME) / 2,
+    );
     let rest = room.saturating_sub(name.len() + kind.len() + message.len());
 
     let mut headers = FieldTable::default();
@@ -50,7 +58,10 @@ pub(crate) fn exception(exception: &Exception, uuid: &AMQPValue, traceback: bool
     put("exception_name", name);
     put("exception_type", kind);
     if traceback {
-        put("traceback", cut(&exception.traceback_text(), rest.min(LONGEST_TRACEBACK)));
+        put(
+            "traceback",
+            cut(&exception.traceback_text(), rest.min(LONGEST_TRACEBACK)),
+        );
     } else {
         headers.insert("traceback".into(), AMQPValue::Void);
     }
@@ -78,7 +89,9 @@ fn encoded_len(value: &AMQPValue) -> usize {
         AMQPValue::ShortString(text) => 1 + text.as_str().len(),
         AMQPValue::LongString(text) => 4 + text.as_bytes().len(),
         AMQPValue::ByteArray(bytes) => 4 + bytes.as_slice().len(),
-        AMQPValue::FieldArray(values) => 4 + values.as_slice().iter().map(encoded_len).sum::<usize>(),
+        AMQPValue::FieldArray(values) => {
+            4 + values.as_slice().iter().map(encoded_len).sum::<usize>()
+        }
         AMQPValue::FieldTable(table) => {
             let fields = table.inner().iter();
             4 + fields
@@ -93,7 +106,9 @@ fn encoded_len(value: &AMQPValue) -> usize {
 pub(crate) fn uuid_text(uuid: &AMQPValue) -> String {
     const LONGEST: usize = 200;
     match uuid {
-        AMQPValue::LongString(text) => cut(&String::from_utf8_lossy(text.as_bytes()), LONGEST).to_owned(),
+        AMQPValue::LongString(text) => {
+            cut(&String::from_utf8_lossy(text.as_bytes()), LONGEST).to_owned()
+        }
         AMQPValue::ShortString(text) => text.to_string(),
         AMQPValue::Void => "null".to_owned(),
         other => cut(&format!("{other:?}"), LONGEST).to_owned(),
@@ -104,7 +119,9 @@ pub(crate) fn uuid_text(uuid: &AMQPValue) -> String {
 pub(crate) fn parse_key(request_key: &str, out_key: &str) -> String {
     const LONGEST: usize = 255;
     match request_key.rsplit_once('.') {
-        Some((prefix, _)) if prefix.len() + 1 + out_key.len() <= LONGEST => format!("{prefix}.{out_key}"),
+        Some((prefix, _)) if prefix.len() + 1 + out_key.len() <= LONGEST => {
+            format!("{prefix}.{out_key}")
+        }
         _ => out_key.to_owned(),
     }
 }
@@ -150,7 +167,10 @@ mod tests {
         let e = Exception::value_error("x".repeat(500_000));
         let message = exception(&e, &AMQPValue::Void, false, 131_072);
         assert_eq!(message.body.len(), 500_000);
-        assert_eq!(message.headers.inner().get("traceback"), Some(&AMQPValue::Void));
+        assert_eq!(
+            message.headers.inner().get("traceback"),
+            Some(&AMQPValue::Void)
+        );
         assert_eq!(message.headers.inner().get("UUID"), Some(&AMQPValue::Void));
     }
 

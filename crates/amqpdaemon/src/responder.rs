@@ -48,7 +48,11 @@ impl OnMessage for Responder {
 }
 
 impl Responder {
-    async fn respond(&self, message: Message, session: &Arc<Session>) -> Result<Settle, PublishError> {
+    async fn respond(
+        &self,
+        message: Message,
+        session: &Arc<Session>,
+    ) -> Result<Settle, PublishError> {
         self.counters.received.add_one();
         if message.redelivered {
             self.counters.redelivered.add_one();
@@ -59,12 +63,21 @@ impl Responder {
         };
         let span = info_span!("request", uuid = uuid_text(&uuid));
         let answering = async {
-            debug!(key = message.routing_key, bytes = message.body.len(), redelivered = message.redelivered, "received");
+            debug!(
+                key = message.routing_key,
+                bytes = message.body.len(),
+                redelivered = message.redelivered,
+                "received"
+            );
             let result = self.react(message, &uuid, &reply_key, session).await;
             let (outgoing, count) = match result {
                 Ok(body) => (answer(&uuid, body), &self.counters.answered),
                 Err(e) => {
-                    info!(exception = e.name, message = e.message, "answering with an exception");
+                    info!(
+                        exception = e.name,
+                        message = e.message,
+                        "answering with an exception"
+                    );
                     let message = exception(&e, &uuid, self.tracebacks, session.frame_max());
                     (message, &self.counters.exceptions)
                 }
@@ -138,7 +151,10 @@ impl Responder {
         match result {
             Ok(body) if body.len() > LARGEST_ANSWER => Err(Exception::builtin(
                 "OverflowError",
-                format!("The answer has {} bytes; RabbitMQ takes {LARGEST_ANSWER}.", body.len()),
+                format!(
+                    "The answer has {} bytes; RabbitMQ takes {LARGEST_ANSWER}.",
+                    body.len()
+                ),
             )),
             result => result,
         }
@@ -154,12 +170,24 @@ impl Responder {
     }
 
     /// Sends the last message of a request. One that no queue is bound for is parked.
-    async fn send(&self, session: &Session, reply_key: &str, outgoing: &Outgoing) -> Result<(), PublishError> {
+    async fn send(
+        &self,
+        session: &Session,
+        reply_key: &str,
+        outgoing: &Outgoing,
+    ) -> Result<(), PublishError> {
         match session.send_response(reply_key, outgoing).await {
-            Err(PublishError::Returned { exchange, reason, .. }) => {
+            Err(PublishError::Returned {
+                exchange, reason, ..
+            }) => {
                 session.park(reply_key, outgoing, &reason).await?;
                 self.counters.parked.add_one();
-                error!(exchange, key = reply_key, reason, "no queue is bound for this answer; it is parked");
+                error!(
+                    exchange,
+                    key = reply_key,
+                    reason,
+                    "no queue is bound for this answer; it is parked"
+                );
                 Ok(())
             }
             result => result,
@@ -174,7 +202,10 @@ fn crashed(failure: tokio::task::JoinError) -> Exception {
         Err(failure) => failure.to_string(),
     };
     error!(reason, "a handler failed");
-    Exception::builtin("RuntimeError", format!("The request made its handler fail: {reason}"))
+    Exception::builtin(
+        "RuntimeError",
+        format!("The request made its handler fail: {reason}"),
+    )
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> String {
@@ -197,7 +228,12 @@ struct Request {
 impl Progress for Request {
     fn publish(&self, body: Vec<u8>) -> BoxFuture<'_, Result<(), Exception>> {
         Box::pin(async move {
-            let lost = |why: &str| Exception::builtin("IOError", format!("The progress message was not sent: {why}"));
+            let lost = |why: &str| {
+                Exception::builtin(
+                    "IOError",
+                    format!("The progress message was not sent: {why}"),
+                )
+            };
             if self.settled.load(Ordering::Acquire) {
                 return Err(lost("the request is answered already"));
             }
@@ -205,10 +241,15 @@ impl Progress for Request {
                 .session
                 .upgrade()
                 .ok_or_else(|| lost("the connection to RabbitMQ is gone"))?;
-            match session.send_response(&self.reply_key, &answer(&self.uuid, body)).await {
+            match session
+                .send_response(&self.reply_key, &answer(&self.uuid, body))
+                .await
+            {
                 Ok(()) => self.counters.progress.add_one(),
                 // Nobody listens now, but the answer may still be wanted.
-                Err(e @ PublishError::Returned { .. }) => warn!(error = %e, "a progress message was not taken"),
+                Err(e @ PublishError::Returned { .. }) => {
+                    warn!(error = %e, "a progress message was not taken")
+                }
                 Err(e) => return Err(lost(&e.to_string())),
             }
             Ok(())

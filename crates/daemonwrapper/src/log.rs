@@ -100,7 +100,12 @@ impl Log {
 
 /// 0: information of everything but the quiet ones; 1: our own crates in detail; 2 and more: in every detail.
 fn filter(variable: Option<&str>, verbosity: u8, quiet: &[String]) -> Result<EnvFilter, Error> {
-    let quietly = || quiet.iter().map(|name| format!(",{name}=off")).collect::<String>();
+    let quietly = || {
+        quiet
+            .iter()
+            .map(|name| format!(",{name}=off"))
+            .collect::<String>()
+    };
     let text = match (variable, verbosity) {
         (Some(text), _) if !text.trim().is_empty() => text.to_owned(),
         (_, 0) => format!("info{}", quietly()),

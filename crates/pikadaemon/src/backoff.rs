@@ -26,7 +26,10 @@ mod tests {
     #[test]
     fn the_bound_doubles_up_to_its_limit() {
         let bounds: Vec<u128> = (0..9).map(|attempt| bound(attempt).as_millis()).collect();
-        assert_eq!(bounds, [250, 500, 1000, 2000, 4000, 8000, 16000, 30000, 30000]);
+        assert_eq!(
+            bounds,
+            [250, 500, 1000, 2000, 4000, 8000, 16000, 30000, 30000]
+        );
         assert_eq!(bound(u32::MAX), LONGEST);
     }
 
@@ -35,7 +38,10 @@ mod tests {
         for attempt in [0, 3, 7, 100] {
             for _ in 0..200 {
                 let delay = delay(attempt);
-                assert!(delay >= Duration::from_millis(50) && delay <= bound(attempt), "{delay:?}");
+                assert!(
+                    delay >= Duration::from_millis(50) && delay <= bound(attempt),
+                    "{delay:?}"
+                );
             }
         }
     }

@@ -11,7 +11,9 @@ use crate::ConnectionParams;
 #[non_exhaustive]
 pub enum ConnectError {
     /// Nothing answers at the address.
-    #[error("can't reach RabbitMQ at {address}: {source}; is it running, and are RABBITMQ_HOST and RABBITMQ_PORT right?")]
+    #[error(
+        "can't reach RabbitMQ at {address}: {source}; is it running, and are RABBITMQ_HOST and RABBITMQ_PORT right?"
+    )]
     Unreachable {
         /// `host:port`.
         address: String,
@@ -29,7 +31,9 @@ pub enum ConnectError {
         after: Duration,
     },
     /// The TLS handshake failed.
-    #[error("no TLS connection with RabbitMQ at {address}: {source}; see RABBITMQ_TLS_CA_FILE and the certificates")]
+    #[error(
+        "no TLS connection with RabbitMQ at {address}: {source}; see RABBITMQ_TLS_CA_FILE and the certificates"
+    )]
     Tls {
         /// `host:port`.
         address: String,
@@ -161,7 +165,10 @@ impl ConnectError {
                 }
             }
             lapin::ErrorKind::ParsingError(_) | lapin::ErrorKind::InvalidProtocolVersion(_) => {
-                Self::NotAmqp { address, source: error }
+                Self::NotAmqp {
+                    address,
+                    source: error,
+                }
             }
             _ => Self::Failed {
                 address,
@@ -172,14 +179,20 @@ impl ConnectError {
     }
 
     /// Sorts out what the client library reports after the connection stands.
-    pub(crate) fn from_step(params: &ConnectionParams, step: &'static str, error: lapin::Error) -> Self {
+    pub(crate) fn from_step(
+        params: &ConnectionParams,
+        step: &'static str,
+        error: lapin::Error,
+    ) -> Self {
         let address = params.address();
         match error.kind() {
-            lapin::ErrorKind::ProtocolError(amqp) if is(amqp, AMQPSoftError::ACCESSREFUSED) => Self::AccessRefused {
-                address,
-                step,
-                text: amqp.get_message().to_string(),
-            },
+            lapin::ErrorKind::ProtocolError(amqp) if is(amqp, AMQPSoftError::ACCESSREFUSED) => {
+                Self::AccessRefused {
+                    address,
+                    step,
+                    text: amqp.get_message().to_string(),
+                }
+            }
             _ => Self::Failed {
                 address,
                 step,
@@ -192,7 +205,10 @@ impl ConnectError {
     /// schema that have to be put right.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
-        matches!(self, Self::Unreachable { .. } | Self::Timeout { .. } | Self::Failed { .. })
+        matches!(
+            self,
+            Self::Unreachable { .. } | Self::Timeout { .. } | Self::Failed { .. }
+        )
     }
 }
 

@@ -168,7 +168,10 @@ impl PikaDaemon {
                         None => 0,
                     };
                     if unfinished > 0 {
-                        warn!(unfinished, "drain time is over; unfinished requests stay in the queue");
+                        warn!(
+                            unfinished,
+                            "drain time is over; unfinished requests stay in the queue"
+                        );
                     }
                     return Ok(unfinished);
                 }
@@ -190,7 +193,10 @@ fn tell(
     if *last_reason == reason {
         debug!(reason, attempt, "still no session with RabbitMQ");
     } else {
-        warn!(reason, "no session with RabbitMQ; trying again until there is one");
+        warn!(
+            reason,
+            "no session with RabbitMQ; trying again until there is one"
+        );
         *last_reason = reason;
     }
 }

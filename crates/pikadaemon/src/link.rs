@@ -8,13 +8,13 @@ use std::net::Shutdown;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use async_compat::{Compat, CompatExt};
 use edeposit_settings::Tls;
 use lapin::tcp::{OwnedIdentity, OwnedTLSConfig};
 use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo};
 use lapin::{AsyncTcpStream, Channel, Connection, ConnectionProperties};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use async_compat::{Compat, CompatExt};
 
 use crate::{ConnectError, ConnectionParams};
 
@@ -96,11 +96,13 @@ pub(crate) async fn within<F: Future>(
     future: F,
 ) -> Result<F::Output, ConnectError> {
     let after = params.connection.connect_timeout;
-    timeout(after, future).await.map_err(|_| ConnectError::Timeout {
-        address: params.address(),
-        step,
-        after,
-    })
+    timeout(after, future)
+        .await
+        .map_err(|_| ConnectError::Timeout {
+            address: params.address(),
+            step,
+            after,
+        })
 }
 
 type Stream = AsyncTcpStream<Compat<TcpStream>>;
@@ -121,7 +123,11 @@ async fn open_socket(params: &ConnectionParams) -> Result<(Stream, Socket), Conn
     Ok((AsyncTcpStream::Plain(stream.compat()), socket))
 }
 
-async fn start_tls(params: &ConnectionParams, tls: &Tls, stream: Stream) -> Result<Stream, ConnectError> {
+async fn start_tls(
+    params: &ConnectionParams,
+    tls: &Tls,
+    stream: Stream,
+) -> Result<Stream, ConnectError> {
     // An error means that the program has chosen a provider itself.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let config = tls_config(tls)?;
@@ -146,7 +152,9 @@ fn tls_config(tls: &Tls) -> Result<OwnedTLSConfig, ConnectError> {
         })
     };
     let cert_chain = match &tls.ca_file {
-        Some(path) => Some(String::from_utf8_lossy(&read("RABBITMQ_TLS_CA_FILE", path)?).into_owned()),
+        Some(path) => {
+            Some(String::from_utf8_lossy(&read("RABBITMQ_TLS_CA_FILE", path)?).into_owned())
+        }
         None => None,
     };
     let identity = match (&tls.cert_file, &tls.key_file) {
@@ -156,7 +164,10 @@ fn tls_config(tls: &Tls) -> Result<OwnedTLSConfig, ConnectError> {
         }),
         _ => None,
     };
-    Ok(OwnedTLSConfig { identity, cert_chain })
+    Ok(OwnedTLSConfig {
+        identity,
+        cert_chain,
+    })
 }
 
 fn uri(params: &ConnectionParams) -> AMQPUri {

@@ -17,7 +17,10 @@ pub struct ConnectionParams {
 ///
 /// # Errors
 /// A setting has a value that cannot be used; the error names file and key.
-pub fn get_con_params(settings: &Settings, virtualhost: &str) -> Result<ConnectionParams, edeposit_settings::Error> {
+pub fn get_con_params(
+    settings: &Settings,
+    virtualhost: &str,
+) -> Result<ConnectionParams, edeposit_settings::Error> {
     Ok(ConnectionParams {
         connection: settings.connection()?,
         virtualhost: virtualhost.to_owned(),

@@ -17,7 +17,9 @@ pub enum PublishError {
         reason: String,
     },
     /// The broker could not take responsibility for the message, e.g. because the queue is full.
-    #[error("RabbitMQ refused the message for exchange '{exchange}', routing key '{routing_key}' (basic.nack)")]
+    #[error(
+        "RabbitMQ refused the message for exchange '{exchange}', routing key '{routing_key}' (basic.nack)"
+    )]
     Refused {
         /// The exchange.
         exchange: String,

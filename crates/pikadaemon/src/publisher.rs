@@ -57,7 +57,11 @@ impl Publisher {
         loop {
             match self.publish_once(exchange, routing_key, message).await {
                 Err(PublishError::Refused { .. }) if Instant::now() + REFUSED_PAUSE < deadline => {
-                    warn!(exchange, routing_key, "RabbitMQ refused a message (is the queue full?), trying again");
+                    warn!(
+                        exchange,
+                        routing_key,
+                        "RabbitMQ refused a message (is the queue full?), trying again"
+                    );
                     tokio::time::sleep(REFUSED_PAUSE).await;
                 }
                 result => return result,
@@ -65,7 +69,12 @@ impl Publisher {
         }
     }
 
-    async fn publish_once(&self, exchange: &str, routing_key: &str, message: &Outgoing) -> Result<(), PublishError> {
+    async fn publish_once(
+        &self,
+        exchange: &str,
+        routing_key: &str,
+        message: &Outgoing,
+    ) -> Result<(), PublishError> {
         let key = short(routing_key)?;
         // The semaphore is never closed.
         let _permit = self.permits.acquire().await;
@@ -96,11 +105,13 @@ impl Publisher {
         }
         match confirmation {
             Confirmation::Ack(None) => Ok(()),
-            Confirmation::Ack(Some(returned)) | Confirmation::Nack(Some(returned)) => Err(PublishError::Returned {
-                exchange: exchange.to_owned(),
-                routing_key: routing_key.to_owned(),
-                reason: returned.reply_text.to_string(),
-            }),
+            Confirmation::Ack(Some(returned)) | Confirmation::Nack(Some(returned)) => {
+                Err(PublishError::Returned {
+                    exchange: exchange.to_owned(),
+                    routing_key: routing_key.to_owned(),
+                    reason: returned.reply_text.to_string(),
+                })
+            }
             Confirmation::Nack(None) | Confirmation::NotRequested => Err(PublishError::Refused {
                 exchange: exchange.to_owned(),
                 routing_key: routing_key.to_owned(),
@@ -128,7 +139,9 @@ impl Publisher {
 
     async fn open_channel(&self) -> Result<Channel, PublishError> {
         let channel = self.link.connection().create_channel().await?;
-        channel.confirm_select(ConfirmSelectOptions::default()).await?;
+        channel
+            .confirm_select(ConfirmSelectOptions::default())
+            .await?;
         Ok(channel)
     }
 

@@ -43,7 +43,12 @@ impl Session {
     ///
     /// # Errors
     /// It is not known to be safe in the broker; see [`PublishError`].
-    pub async fn send_message(&self, exchange: &str, routing_key: &str, message: &Outgoing) -> Result<(), PublishError> {
+    pub async fn send_message(
+        &self,
+        exchange: &str,
+        routing_key: &str,
+        message: &Outgoing,
+    ) -> Result<(), PublishError> {
         self.publisher.publish(exchange, routing_key, message).await
     }
 
@@ -51,8 +56,13 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::send_message`].
-    pub async fn send_response(&self, routing_key: &str, message: &Outgoing) -> Result<(), PublishError> {
-        self.send_message(&self.output_exchange, routing_key, message).await
+    pub async fn send_response(
+        &self,
+        routing_key: &str,
+        message: &Outgoing,
+    ) -> Result<(), PublishError> {
+        self.send_message(&self.output_exchange, routing_key, message)
+            .await
     }
 
     /// Keeps a message for which no queue is bound in the durable queue `<input queue>.parked`, with where it should have
@@ -60,7 +70,12 @@ impl Session {
     ///
     /// # Errors
     /// It could not be kept; the caller must not acknowledge what it answers.
-    pub async fn park(&self, routing_key: &str, message: &Outgoing, reason: &str) -> Result<(), PublishError> {
+    pub async fn park(
+        &self,
+        routing_key: &str,
+        message: &Outgoing,
+        reason: &str,
+    ) -> Result<(), PublishError> {
         let queue = format!("{}.parked", self.input_queue);
         let mut parked = message.clone();
         for (name, value) in [
@@ -112,7 +127,9 @@ impl LiveSession {
 
         let step = "starting to consume";
         let consumer = within(params, step, async {
-            channel.basic_qos(plan.prefetch, BasicQosOptions::default()).await?;
+            channel
+                .basic_qos(plan.prefetch, BasicQosOptions::default())
+                .await?;
             let tag = format!("edeposit-{}-{:08x}", std::process::id(), fastrand::u32(..));
             channel
                 .basic_consume(
@@ -187,7 +204,9 @@ impl LiveSession {
 
     /// Asks the broker, on the very channel that consumes, whether the queue has a consumer.
     async fn prove_alive(&self, plan: &Plan) -> Result<(), String> {
-        let asking = self.channel.queue_declare(short(&plan.queue), PASSIVE_QUEUE, FieldTable::default());
+        let asking =
+            self.channel
+                .queue_declare(short(&plan.queue), PASSIVE_QUEUE, FieldTable::default());
         match timeout(plan.params.connection.connect_timeout, asking).await {
             Ok(Ok(queue)) if queue.consumer_count() > 0 => Ok(()),
             Ok(Ok(_)) => Err(format!("queue '{}' has lost its consumer", plan.queue)),
@@ -238,14 +257,19 @@ impl LiveSession {
     /// Takes nothing new, finishes what is in hand within `limit`, and closes both connections, the publishing one last.
     /// Returns how many deliveries could not be finished; the broker puts them back into the queue.
     pub(crate) async fn drain(mut self, limit: Duration) -> usize {
-        let cancel = self.channel.basic_cancel(self.consumer.tag(), BasicCancelOptions::default());
+        let cancel = self
+            .channel
+            .basic_cancel(self.consumer.tag(), BasicCancelOptions::default());
         // Without an answer the connection is as good as gone, and closing it has the same effect.
         let _ = timeout(CLOSE_LIMIT, cancel).await;
         drop(self.consumer);
         let finishing = async {
             while let Some(job) = self.jobs.join_next().await {
                 if let Ok(Err(reason)) = job {
-                    warn!(reason, "a request could not be finished while stopping; it stays in the queue");
+                    warn!(
+                        reason,
+                        "a request could not be finished while stopping; it stays in the queue"
+                    );
                 }
             }
         };
@@ -270,14 +294,23 @@ const PASSIVE_QUEUE: QueueDeclareOptions = QueueDeclareOptions {
     nowait: false,
 };
 
-async fn check_exchange(params: &ConnectionParams, link: &Link, exchange: &str) -> Result<(), ConnectError> {
+async fn check_exchange(
+    params: &ConnectionParams,
+    link: &Link,
+    exchange: &str,
+) -> Result<(), ConnectError> {
     let step = "looking for the exchange";
     let channel = link.channel(params).await?;
     let options = ExchangeDeclareOptions {
         passive: true,
         ..ExchangeDeclareOptions::default()
     };
-    let declaring = channel.exchange_declare(short(exchange), ExchangeKind::Topic, options, FieldTable::default());
+    let declaring = channel.exchange_declare(
+        short(exchange),
+        ExchangeKind::Topic,
+        options,
+        FieldTable::default(),
+    );
     within(params, step, declaring).await?.map_err(|e| {
         if is_not_found(&e) {
             ConnectError::NoExchange {
@@ -291,7 +324,11 @@ async fn check_exchange(params: &ConnectionParams, link: &Link, exchange: &str) 
     })
 }
 
-async fn check_queue(params: &ConnectionParams, channel: &Channel, queue: &str) -> Result<(), ConnectError> {
+async fn check_queue(
+    params: &ConnectionParams,
+    channel: &Channel,
+    queue: &str,
+) -> Result<(), ConnectError> {
     let step = "looking for the queue";
     let declaring = channel.queue_declare(short(queue), PASSIVE_QUEUE, FieldTable::default());
     within(params, step, declaring).await?.map_err(|e| {

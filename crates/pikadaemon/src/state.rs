@@ -58,7 +58,9 @@ impl State {
             (Self::Connecting { attempt }, Event::SetupFailed) => Self::BackingOff {
                 attempt: attempt.saturating_add(1),
             },
-            (Self::Consuming { .. }, Event::Lost { stable: true }) => Self::BackingOff { attempt: 0 },
+            (Self::Consuming { .. }, Event::Lost { stable: true }) => {
+                Self::BackingOff { attempt: 0 }
+            }
             (Self::Consuming { attempt }, Event::Lost { stable: false }) => Self::BackingOff {
                 attempt: attempt.saturating_add(1),
             },
@@ -81,12 +83,28 @@ mod tests {
     fn every_transition() {
         let table = [
             (Connecting { attempt: 2 }, Ready, Consuming { attempt: 2 }),
-            (Connecting { attempt: 2 }, SetupFailed, BackingOff { attempt: 3 }),
+            (
+                Connecting { attempt: 2 },
+                SetupFailed,
+                BackingOff { attempt: 3 },
+            ),
             (Connecting { attempt: 2 }, Stop, Stopped),
-            (Consuming { attempt: 2 }, Lost { stable: true }, BackingOff { attempt: 0 }),
-            (Consuming { attempt: 2 }, Lost { stable: false }, BackingOff { attempt: 3 }),
+            (
+                Consuming { attempt: 2 },
+                Lost { stable: true },
+                BackingOff { attempt: 0 },
+            ),
+            (
+                Consuming { attempt: 2 },
+                Lost { stable: false },
+                BackingOff { attempt: 3 },
+            ),
             (Consuming { attempt: 2 }, Stop, Draining),
-            (BackingOff { attempt: 3 }, WaitOver, Connecting { attempt: 3 }),
+            (
+                BackingOff { attempt: 3 },
+                WaitOver,
+                Connecting { attempt: 3 },
+            ),
             (BackingOff { attempt: 3 }, Stop, Stopped),
             (Draining, Drained, Stopped),
             (Draining, Lost { stable: true }, Stopped),
@@ -109,7 +127,9 @@ mod tests {
         ];
         for state in states {
             for event in events {
-                let listed = table.iter().find(|(from, by, _)| (*from, *by) == (state, event));
+                let listed = table
+                    .iter()
+                    .find(|(from, by, _)| (*from, *by) == (state, event));
                 // What a draining daemon loses is lost either way.
                 let expected = match (listed, state, event) {
                     (Some((_, _, to)), ..) => *to,
@@ -123,7 +143,12 @@ mod tests {
 
     #[test]
     fn stopping_always_ends() {
-        for state in [State::FIRST, Consuming { attempt: 9 }, BackingOff { attempt: 9 }, Draining] {
+        for state in [
+            State::FIRST,
+            Consuming { attempt: 9 },
+            BackingOff { attempt: 9 },
+            Draining,
+        ] {
             assert_eq!(state.next(Stop).next(Drained), Stopped);
         }
     }

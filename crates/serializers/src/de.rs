@@ -2,7 +2,8 @@
 
 use serde::de::value::StrDeserializer;
 use serde::de::{
-    DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, VariantAccess, Visitor,
+    DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess,
+    VariantAccess, Visitor,
 };
 use serde::forward_to_deserialize_any;
 use serde_json::{Map, Value};
@@ -94,10 +95,18 @@ impl<'de> Deserializer<'de> for ValueDeserializer {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        let (name, members) = open_record(self.0, || format!("one of the records {}", variants.join(", ")))?;
+        let (name, members) = open_record(self.0, || {
+            format!("one of the records {}", variants.join(", "))
+        })?;
         match variants.iter().find(|variant| name == **variant) {
-            Some(variant) => visitor.visit_enum(Record { name: variant, members }),
-            None => Err(Error::new(ErrorKind::UnknownRecord { name, known: variants })),
+            Some(variant) => visitor.visit_enum(Record {
+                name: variant,
+                members,
+            }),
+            None => Err(Error::new(ErrorKind::UnknownRecord {
+                name,
+                known: variants,
+            })),
         }
     }
 
@@ -108,7 +117,10 @@ impl<'de> Deserializer<'de> for ValueDeserializer {
 }
 
 /// A record's name and its other members.
-fn open_record(value: Value, expected: impl FnOnce() -> String) -> Result<(Value, Map<String, Value>), Error> {
+fn open_record(
+    value: Value,
+    expected: impl FnOnce() -> String,
+) -> Result<(Value, Map<String, Value>), Error> {
     let found = python_type(&value);
     if let Value::Object(mut members) = value
         && let Some(name) = members.shift_remove(NT_NAME)
@@ -233,7 +245,10 @@ struct List {
 impl<'de> SeqAccess<'de> for List {
     type Error = Error;
 
-    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Error> {
+    fn next_element_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, Error> {
         let Some(item) = self.items.next() else {
             return Ok(None);
         };
@@ -266,7 +281,10 @@ impl Members {
 impl<'de> MapAccess<'de> for Members {
     type Error = Error;
 
-    fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Error> {
+    fn next_key_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, Error> {
         let Some((name, value)) = self.members.next() else {
             return Ok(None);
         };

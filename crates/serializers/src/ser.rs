@@ -4,8 +4,8 @@ use std::fmt::Display;
 
 use serde::Serialize;
 use serde::ser::{
-    Error, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple, SerializeTupleStruct,
-    SerializeTupleVariant, Serializer,
+    Error, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
+    SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
 
 use crate::NT_NAME;
@@ -73,7 +73,12 @@ impl<S: Serializer> Serializer for Records<S> {
         SerializeStruct::end(RecordWriter::new(self.0, name, 0)?)
     }
 
-    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<S::Ok, S::Error> {
+    fn serialize_unit_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+    ) -> Result<S::Ok, S::Error> {
         SerializeStruct::end(RecordWriter::new(self.0, variant, 0)?)
     }
 
@@ -103,7 +108,11 @@ impl<S: Serializer> Serializer for Records<S> {
         self.serialize_seq(Some(length))
     }
 
-    fn serialize_tuple_struct(self, _: &'static str, length: usize) -> Result<Self::SerializeTupleStruct, S::Error> {
+    fn serialize_tuple_struct(
+        self,
+        _: &'static str,
+        length: usize,
+    ) -> Result<Self::SerializeTupleStruct, S::Error> {
         self.serialize_seq(Some(length))
     }
 
@@ -121,7 +130,11 @@ impl<S: Serializer> Serializer for Records<S> {
         self.0.serialize_map(length).map(Compound)
     }
 
-    fn serialize_struct(self, name: &'static str, length: usize) -> Result<Self::SerializeStruct, S::Error> {
+    fn serialize_struct(
+        self,
+        name: &'static str,
+        length: usize,
+    ) -> Result<Self::SerializeStruct, S::Error> {
         RecordWriter::new(self.0, name, length)
     }
 
@@ -211,7 +224,11 @@ impl<M: SerializeMap> RecordWriter<M> {
         })
     }
 
-    fn field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), M::Error> {
+    fn field<T: Serialize + ?Sized>(
+        &mut self,
+        key: &'static str,
+        value: &T,
+    ) -> Result<(), M::Error> {
         let name = self.name.take();
         if key != NT_NAME {
             self.write_name(name)?;

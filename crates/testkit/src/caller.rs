@@ -14,6 +14,7 @@ use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
 use lapin::{BasicProperties, Channel, Confirmation, Connection, Consumer};
 use serde_json::Value;
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
@@ -30,6 +31,7 @@ pub struct Caller {
     _connection: Connection,
     channel: Channel,
     inbox: Arc<Inbox>,
+    reading: JoinHandle<()>,
 }
 
 /// A request, to be changed as the test wants it.
@@ -162,8 +164,9 @@ impl Caller {
             .await
             .with_context(|| format!("reading queue {}", schema.output_queue))?;
         let inbox = Arc::new(Inbox::default());
-        tokio::spawn(fill(inbox.clone(), consumer));
+        let reading = tokio::spawn(fill(inbox.clone(), consumer));
         Ok(Caller {
+            reading,
             schema: schema.clone(),
             _connection: connection,
             channel,
@@ -240,6 +243,13 @@ impl Caller {
     /// All answers that came and were not asked for yet.
     pub fn unclaimed(&self) -> Vec<Answer> {
         std::mem::take(&mut *self.inbox.answers())
+    }
+}
+
+/// Otherwise it would go on to take answers from the queue, unseen.
+impl Drop for Caller {
+    fn drop(&mut self) {
+        self.reading.abort();
     }
 }
 

@@ -8,7 +8,10 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use edeposit_testkit::{Caller, NodeInfo, RabbitNode, Schema, TlsFiles, poll_until, wait_until};
+use edeposit_testkit::{
+    Caller, NodeInfo, QueueState, RabbitNode, Schema, TlsFiles, poll_until, wait_until,
+};
+use lapin::options::BasicGetOptions;
 use lapin::tcp::{OwnedIdentity, OwnedTLSConfig};
 use lapin::{Connection, ConnectionProperties};
 use serde_json::Value;
@@ -140,13 +143,26 @@ async fn queues_are_counted_and_connections_closed() -> Result<()> {
     caller.publish(&caller.request("two")).await?;
     assert_eq!(vhost.depth("daemon").await?, (2, 0));
     assert_eq!(vhost.depth("plone").await?, (0, 1));
-    wait_until("the management API knows", SOON, async || {
-        matches!(vhost.queue("daemon"), Ok(Some(state)) if state.ready == 2 && state.consumers == 0)
+
+    let (_connection, channel) = vhost.connect().await?;
+    channel
+        .basic_get("daemon".into(), BasicGetOptions::default())
+        .await?;
+    let expected = QueueState {
+        ready: 1,
+        unacked: 1,
+    };
+    assert_eq!(vhost.queue("daemon")?, Some(expected));
+
+    let other = RabbitNode::shared()?.vhost("other")?;
+    let (bystander, _channel) = other.connect().await?;
+    assert_eq!(vhost.close_all_connections()?, 2);
+    assert!(caller.publish(&caller.request("three")).await.is_err());
+    assert!(bystander.status().connected());
+    wait_until("no connection is left", SOON, async || {
+        vhost.connections().is_ok_and(|names| names.is_empty())
     })
     .await?;
-
-    assert_eq!(vhost.close_all_connections()?, 1);
-    assert!(caller.publish(&caller.request("three")).await.is_err());
 
     vhost.delete_queue("daemon")?;
     assert!(vhost.queue("daemon")?.is_none());

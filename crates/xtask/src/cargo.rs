@@ -29,8 +29,8 @@ pub fn cargo(arguments: &[&str]) -> Command {
 
 /// Shows the command line, runs it with our output and errs if it fails.
 pub fn run(command: &mut Command) -> Result<()> {
-    let line = show(command);
-    println!("$ {line}");
+    let line = line(command);
+    println!("$ {}{line}", variables(command));
     let status = command
         .status()
         .with_context(|| format!("running {line}"))?;
@@ -40,22 +40,27 @@ pub fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// The command as one would type it; variables set for it in front.
-fn show(command: &Command) -> String {
+/// The command as one would type it.
+fn line(command: &Command) -> String {
     let program = Path::new(command.get_program());
     let name = program.file_name().unwrap_or(command.get_program());
-    let variables = command.get_envs().filter_map(|(name, value)| {
-        let value = value?.to_string_lossy();
-        Some(format!("{}={}", name.to_string_lossy(), quote(&value)))
-    });
     let arguments = command
         .get_args()
         .map(|argument| quote(&argument.to_string_lossy()));
-    variables
-        .chain([name.to_string_lossy().into_owned()])
+    [name.to_string_lossy().into_owned()]
+        .into_iter()
         .chain(arguments)
         .collect::<Vec<_>>()
         .join(" ")
+}
+
+/// The variables set for the command, as one would type them in front of it.
+fn variables(command: &Command) -> String {
+    command
+        .get_envs()
+        .filter_map(|(name, value)| Some((name.to_string_lossy(), value?.to_string_lossy())))
+        .map(|(name, value)| format!("{name}={} ", quote(&value)))
+        .collect()
 }
 
 fn quote(text: &str) -> String {

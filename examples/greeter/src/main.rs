@@ -29,5 +29,7 @@ async fn react(request: Request, sendback: Sendback) -> Result<Response, Excepti
 }
 
 fn main() -> ExitCode {
-    AmqpDaemon::new("greeter", react).about("Greets people.").run_from_args()
+    AmqpDaemon::new("greeter", react)
+        .about("Greets people.")
+        .run_from_args()
 }

@@ -29,6 +29,8 @@ impl Guardian {
             .arg(SERVER)
             .env_clear()
             .envs(environment(info))
+            // Where a dump would be written if Erlang crashed.
+            .current_dir(&info.dir)
             .env("RABBITMQ_DIST_PORT", dist_port.to_string())
             .env("RABBITMQ_NODE_PORT", info.amqp_port.to_string())
             .stdin(Stdio::piped())

@@ -36,24 +36,15 @@ impl Management {
         &self.url
     }
 
-    pub(super) fn get(&self, path: &str) -> Result<Value> {
-        match self.call(Method::GET, &[path], None)? {
-            Some(body) => {
-                serde_json::from_str(&body).context("reading the management API's answer")
-            }
-            None => bail!("the management API does not know {path}"),
-        }
-    }
-
-    /// None: there is no such thing.
-    pub(super) fn find(&self, path: &[&str]) -> Result<Option<Value>> {
-        self.call(Method::GET, path, None)?
+    /// None: there is no such thing. `query` begins with a question mark, or is empty.
+    pub(super) fn find(&self, path: &[&str], query: &str) -> Result<Option<Value>> {
+        self.call(Method::GET, path, query, None)?
             .map(|body| serde_json::from_str(&body).context("reading the management API's answer"))
             .transpose()
     }
 
     pub(super) fn put(&self, path: &[&str], body: &Value) -> Result<()> {
-        match self.call(Method::PUT, path, Some(body))? {
+        match self.call(Method::PUT, path, "", Some(body))? {
             Some(_) => Ok(()),
             None => bail!("the management API does not know {}", path.join("/")),
         }
@@ -61,7 +52,7 @@ impl Management {
 
     /// Deletes it; that it is gone already is no error.
     pub(super) fn delete(&self, path: &[&str]) -> Result<()> {
-        self.call(Method::DELETE, path, None).map(drop)
+        self.call(Method::DELETE, path, "", None).map(drop)
     }
 
     pub(super) fn create_user(&self, name: &str, password: &str) -> Result<()> {
@@ -83,9 +74,15 @@ impl Management {
     }
 
     /// The answer's body; None for 404.
-    fn call(&self, method: Method, path: &[&str], body: Option<&Value>) -> Result<Option<String>> {
+    fn call(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &str,
+        body: Option<&Value>,
+    ) -> Result<Option<String>> {
         let segments: Vec<String> = path.iter().map(|segment| encode(segment)).collect();
-        let url = format!("{}/api/{}", self.url, segments.join("/"));
+        let url = format!("{}/api/{}{query}", self.url, segments.join("/"));
         let doing = || format!("{method} {url}");
         let request = Request::builder()
             .method(&method)

@@ -178,7 +178,7 @@ impl RabbitNode {
     fn is_ready(&self) -> bool {
         let amqp = SocketAddr::from((Ipv4Addr::LOCALHOST, self.info.amqp_port));
         TcpStream::connect_timeout(&amqp, Duration::from_secs(1)).is_ok()
-            && self.management().get("vhosts").is_ok()
+            && matches!(self.management().find(&["vhosts"], ""), Ok(Some(_)))
     }
 
     fn lost_a_port(&self) -> bool {
@@ -233,12 +233,12 @@ impl RabbitNode {
 
     /// A new virtual host that no other test has: `name` with a number. Deleted when dropped.
     pub fn vhost(&self, name: &str) -> Result<Vhost> {
-        Vhost::create(self.info.amqp_port, self.management(), name)
+        Vhost::create(&self.info, name)
     }
 
     /// A virtual host of exactly this name that somebody else makes, such as the schema tool. Not deleted when dropped.
     pub fn open_vhost(&self, name: &str) -> Vhost {
-        Vhost::open(self.info.amqp_port, self.management(), name)
+        Vhost::open(&self.info, name)
     }
 
     /// Makes (or changes) a user without any permission; [`Vhost::permit`] gives some.
@@ -255,21 +255,7 @@ impl RabbitNode {
     ///
     /// `&["stop_app"]` and `&["start_app"]` make a broker restart; not for the shared node, others are using it.
     pub fn ctl(&self, args: &[&str]) -> Result<String> {
-        let output = Command::new(CTL)
-            .arg("--quiet")
-            .args(args)
-            .env_clear()
-            .envs(guardian::environment(&self.info))
-            .output()
-            .with_context(|| format!("running {CTL}"))?;
-        if !output.status.success() {
-            bail!(
-                "rabbitmqctl {} failed: {}",
-                args.join(" "),
-                String::from_utf8_lossy(&output.stderr)
-            );
-        }
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        ctl(&self.info, args)
     }
 
     /// Ends the node now and waits until it is gone, directory included. Dropping does the same.
@@ -288,14 +274,31 @@ impl Drop for RabbitNode {
     }
 }
 
+/// Runs rabbitmqctl against a node, with nothing but the node's own environment.
+fn ctl(node: &NodeInfo, args: &[&str]) -> Result<String> {
+    let output = Command::new(CTL)
+        .arg("--quiet")
+        .args(args)
+        .env_clear()
+        .envs(guardian::environment(node))
+        .output()
+        .with_context(|| format!("running {CTL}"))?;
+    if !output.status.success() {
+        bail!(
+            "rabbitmqctl {} failed: {}",
+            args.join(" "),
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
 /// Writes what the node reads at start; [`guardian::environment`] points at these files.
 fn write_configuration(info: &NodeInfo, tls: Option<&TlsFiles>) -> Result<()> {
     let mut config = format!(
         "listeners.tcp.1 = 127.0.0.1:{}\n\
          management.tcp.ip = 127.0.0.1\n\
          management.tcp.port = {}\n\
-         # Fresh numbers for tests; the default is 5 s.\n\
-         collect_statistics_interval = 200\n\
          # A full development disk is no reason to block publishers.\n\
          disk_free_limit.absolute = 10MB\n\
          log.file.level = info\n",

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use super::management::{self, Management};
+use super::{NodeInfo, ctl};
 
 /// A virtual host that one test has for itself; deleted, with all that is in it, when dropped.
 #[derive(Debug)]
@@ -14,32 +15,26 @@ pub struct Vhost {
     name: String,
     /// False for a virtual host that somebody else made: it stays.
     ours: bool,
-    amqp_port: u16,
+    node: NodeInfo,
     management: Management,
 }
 
-/// What a queue holds, by the management API. The numbers are up to 0.2 s old.
+/// What a queue holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueueState {
     /// Messages waiting for a consumer.
     pub ready: u64,
     /// Messages delivered and not acknowledged yet.
     pub unacked: u64,
-    /// Consumers of the queue.
-    pub consumers: u64,
 }
 
 impl Vhost {
-    pub(super) fn create(amqp_port: u16, management: Management, name: &str) -> Result<Vhost> {
+    pub(super) fn create(node: &NodeInfo, name: &str) -> Result<Vhost> {
         // The pid too: the test executables of a run share one node.
         static COUNTER: AtomicU32 = AtomicU32::new(1);
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let vhost = Vhost {
-            name: format!("{name}-{}-{number}", process::id()),
-            ours: true,
-            amqp_port,
-            management,
-        };
+        let mut vhost = Self::open(node, &format!("{name}-{}-{number}", process::id()));
+        vhost.ours = true;
         vhost
             .management
             .put(&["vhosts", &vhost.name], &json!({}))
@@ -48,12 +43,12 @@ impl Vhost {
         Ok(vhost)
     }
 
-    pub(super) fn open(amqp_port: u16, management: Management, name: &str) -> Vhost {
+    pub(super) fn open(node: &NodeInfo, name: &str) -> Vhost {
         Vhost {
             name: name.to_owned(),
             ours: false,
-            amqp_port,
-            management,
+            node: node.clone(),
+            management: Management::new(node.management_port),
         }
     }
 
@@ -64,7 +59,7 @@ impl Vhost {
 
     /// Port of plain AMQP on 127.0.0.1.
     pub fn amqp_port(&self) -> u16 {
-        self.amqp_port
+        self.node.amqp_port
     }
 
     /// Where to connect: `amqp://guest:guest@127.0.0.1:PORT/NAME`.
@@ -73,7 +68,7 @@ impl Vhost {
         let name: String = form_urlencoded::byte_serialize(self.name.as_bytes()).collect();
         format!(
             "amqp://{user}:{password}@127.0.0.1:{}/{name}",
-            self.amqp_port
+            self.node.amqp_port
         )
     }
 
@@ -83,15 +78,20 @@ impl Vhost {
             .permit(&self.name, user, configure, write, read)
     }
 
-    /// What a queue holds, up to 0.2 s ago; None if there is no such queue. [`Vhost::depth`](Vhost::depth) is exact.
+    /// What a queue holds now; None if there is no such queue. [`Vhost::depth`] counts its consumers too.
     pub fn queue(&self, queue: &str) -> Result<Option<QueueState>> {
-        let found = self.management.find(&["queues", &self.name, queue])?;
+        // Without statistics, which are up to 5 s old, the broker counts when it is asked.
+        let query = "?disable_stats=true&enable_queue_totals=true";
+        let queues = self.management.find(&["queues", &self.name], query)?;
+        let found = queues
+            .as_ref()
+            .and_then(Value::as_array)
+            .and_then(|queues| queues.iter().find(|one| one["name"] == queue));
         Ok(found.map(|queue| {
             let number = |name: &str| queue[name].as_u64().unwrap_or(0);
             QueueState {
                 ready: number("messages_ready"),
                 unacked: number("messages_unacknowledged"),
-                consumers: number("consumers"),
             }
         }))
     }
@@ -111,32 +111,36 @@ impl Vhost {
         self.management.delete(&["vhosts", &self.name])
     }
 
-    /// Names of the open connections to this virtual host.
+    /// Names of the connections to this virtual host that are open now.
     pub fn connections(&self) -> Result<Vec<String>> {
         let found = self
             .management
-            .find(&["vhosts", &self.name, "connections"])?;
+            .find(&["connections"], "?disable_stats=true")?;
         Ok(found
             .as_ref()
             .and_then(Value::as_array)
             .into_iter()
             .flatten()
+            .filter(|connection| connection["vhost"] == *self.name)
             .filter_map(|connection| connection["name"].as_str().map(str::to_owned))
             .collect())
     }
 
     /// Closes all open connections to this virtual host from the broker's side, and returns how many there were.
     pub fn close_all_connections(&self) -> Result<usize> {
-        let connections = self.connections()?;
-        for connection in &connections {
-            self.management.delete(&["connections", connection])?;
-        }
-        Ok(connections.len())
+        let count = self.connections()?.len();
+        // Not by the management API: it knows a connection by its statistics, up to 5 s late.
+        let reason = "closed by the test";
+        ctl(
+            &self.node,
+            &["close_all_connections", "--vhost", &self.name, reason],
+        )?;
+        Ok(count)
     }
 
     /// The management API's list of a kind of thing in this virtual host: `exchanges`, `queues`, `bindings`.
     pub fn list(&self, kind: &str) -> Result<Vec<Value>> {
-        let found = self.management.find(&[kind, &self.name])?;
+        let found = self.management.find(&[kind, &self.name], "")?;
         Ok(found
             .and_then(|list| list.as_array().cloned())
             .unwrap_or_default())
