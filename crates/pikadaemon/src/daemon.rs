@@ -92,6 +92,11 @@ impl PikaDaemon {
         self
     }
 
+    /// Whether a failure of the very first try is waited out.
+    fn waits_out(&self, error: &ConnectError) -> bool {
+        self.wait_for_broker && error.is_temporary()
+    }
+
     /// Runs until `stop` is cancelled. Returns how many deliveries could not be finished in the drain time; they are back
     /// in the queue.
     ///
@@ -126,7 +131,7 @@ impl PikaDaemon {
                                 report(Report::Consuming);
                                 Event::Ready
                             }
-                            Err(error) if !ever_consumed && !(self.wait_for_broker && error.is_temporary()) => {
+                            Err(error) if !(ever_consumed || self.waits_out(&error)) => {
                                 return Err(error);
                             }
                             Err(error) => {
