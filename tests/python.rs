@@ -5,21 +5,32 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
-use edeposit_tests::{World, catalogue};
+use edeposit_testkit::wait_until;
+use edeposit_tests::{PATIENCE, World, catalogue};
 use serde_json::{Value, json};
 
 /// The Python with pika that `cargo xtask test` has set up.
 const PYTHON: &str = "EDEPOSIT_TEST_PYTHON";
 
-fn call(world: &World, requests: &Value) -> Result<Vec<Value>> {
+/// A script of ours, with the world's broker and exchange as first arguments.
+fn script(world: &World, name: &str) -> Result<Command> {
     let python = std::env::var_os(PYTHON).with_context(|| {
         format!("{PYTHON} names no Python with pika; run the tests by: cargo xtask test")
     })?;
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/caller.py");
-    let mut child = Command::new(python)
-        .arg(script)
+    let mut command = Command::new(python);
+    command
+        .arg(
+            Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("python")
+                .join(name),
+        )
         .arg(world.vhost.amqp_url())
-        .arg(&world.schema.exchange)
+        .arg(&world.schema.exchange);
+    Ok(command)
+}
+
+fn call(world: &World, requests: &Value) -> Result<Vec<Value>> {
+    let mut child = script(world, "caller.py")?
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()?;
@@ -114,5 +125,55 @@ async fn a_python_caller_is_served() -> Result<()> {
     assert_eq!(headers["exception_name"], "ValueError");
     assert_eq!(headers["exception_type"], "<type 'exceptions.ValueError'>");
     assert!(headers["traceback"].is_string());
+    Ok(())
+}
+
+#[tokio::test]
+async fn no_message_stops_the_daemon() -> Result<()> {
+    let world = World::puppet(&json!({})).await?;
+    world.vhost.bind("daemon", "puppet", "#.request").await?;
+    world.vhost.bind("plone", "puppet", "#.result").await?;
+    let caller = world.start().await?;
+    let pid = world.daemon.pid();
+    let body = r#"{"__nt_name": "Echo", "text": "x"}"#;
+    assert!(script(&world, "hostile.py")?.arg(body).status()?.success());
+    // In the order they were sent, but for those worked on at once.
+    let mut answered = Vec::new();
+    while answered.last().is_none_or(|last| last != "good") {
+        let answer = caller.next(PATIENCE).await?;
+        assert_eq!(answer.json()?["text"], "x");
+        answered.push(answer.header("UUID").context("a UUID")?);
+    }
+    wait_until("all are settled", PATIENCE, async || {
+        world
+            .vhost
+            .queue("daemon")
+            .is_ok_and(|queue| queue.is_some_and(|queue| queue.ready + queue.unacked == 0))
+    })
+    .await?;
+    answered.extend(
+        caller
+            .unclaimed()
+            .iter()
+            .filter_map(|answer| answer.header("UUID")),
+    );
+    for expected in ["header name", "content type", "routing key", "good"] {
+        assert!(
+            answered.iter().any(|uuid| uuid == expected),
+            "{expected}: {answered:?}"
+        );
+    }
+    assert!(
+        !answered
+            .iter()
+            .any(|uuid| uuid.starts_with("deep") || uuid.starts_with("uu")),
+        "{answered:?}"
+    );
+    let log = world.daemon.log();
+    assert!(log.contains("properties cannot be read"), "{log}");
+    assert!(!log.contains("no session with RabbitMQ"), "{log}");
+    world.daemon.stop()?.success()?;
+    assert_eq!(world.daemon.log().matches("started with pid").count(), 1);
+    assert!(pid.is_some());
     Ok(())
 }

@@ -37,9 +37,8 @@ async fn connections_closed_by_the_operator() -> Result<()> {
         log.contains("no session with RabbitMQ; trying again until there is one"),
         "{log}"
     );
-    assert_eq!(
-        log.matches("pikadaemon::daemon: consuming").count(),
-        2,
+    assert!(
+        log.matches("pikadaemon::daemon: consuming").count() >= 2,
         "{log}"
     );
     Ok(())

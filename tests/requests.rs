@@ -1,10 +1,9 @@
 //! What can happen to a request on its way, and that its caller always hears of it.
 
-use std::time::{Duration, Instant};
-
 use anyhow::Result;
 use edeposit_testkit::wait_until;
 use edeposit_tests::{PATIENCE, World};
+use lapin::options::QueueDeclareOptions;
 use lapin::types::{AMQPValue, FieldTable};
 use serde_json::json;
 
@@ -58,17 +57,17 @@ async fn a_handler_that_takes_too_long_is_given_up() -> Result<()> {
 async fn requests_are_handled_side_by_side_up_to_the_prefetch() -> Result<()> {
     let world = World::puppet(&json!({ "RABBITMQ_PREFETCH": 10 })).await?;
     let caller = world.start().await?;
-    let began = Instant::now();
-    let calls = (0..10).map(|_| caller.call(r#"{"__nt_name": "Sleep", "milliseconds": 1000}"#));
-    for answer in futures::future::join_all(calls).await {
-        assert_eq!(answer?.json()?["text"], "slept");
+    for _ in 0..15 {
+        caller
+            .publish(&caller.request(r#"{"__nt_name": "Sleep", "milliseconds": 2000}"#))
+            .await?;
     }
-    // One after the other would take 10 s.
-    assert!(
-        began.elapsed() < Duration::from_secs(6),
-        "{:?}",
-        began.elapsed()
-    );
+    // Ten are in hand at once, five wait.
+    world.until_ready(5).await?;
+    assert!(caller.unclaimed().is_empty());
+    for _ in 0..15 {
+        assert_eq!(caller.next(PATIENCE).await?.json()?["text"], "slept");
+    }
     Ok(())
 }
 
@@ -186,7 +185,98 @@ async fn an_answer_that_no_queue_is_bound_for_is_parked() -> Result<()> {
         world
             .daemon
             .log()
-            .contains("no queue is bound for this answer; it is parked")
+            .contains("no queue takes this answer; it is parked")
     );
+    Ok(())
+}
+
+/// A queue that refuses all messages.
+async fn declare_full(world: &World, queue: &str) -> Result<()> {
+    let (connection, channel) = world.vhost.connect().await?;
+    let mut arguments = FieldTable::default();
+    arguments.insert("x-max-length".into(), AMQPValue::LongInt(0));
+    arguments.insert(
+        "x-overflow".into(),
+        AMQPValue::LongString("reject-publish".into()),
+    );
+    channel
+        .queue_declare(queue.into(), QueueDeclareOptions::durable(), arguments)
+        .await?;
+    connection.close(200, "done".into()).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_answer_that_a_full_queue_refuses_is_parked() -> Result<()> {
+    let world = World::puppet(&json!({ "RABBITMQ_PUBLISH_TIMEOUT": 1 })).await?;
+    world.vhost.delete_queue("plone")?;
+    declare_full(&world, "plone").await?;
+    world.vhost.bind("plone", "puppet", "result").await?;
+    let caller = world.start().await?;
+    caller
+        .publish(&caller.request(r#"{"__nt_name": "Echo", "text": "x"}"#))
+        .await?;
+    wait_until("the answer is parked", PATIENCE, async || {
+        world
+            .vhost
+            .depth("daemon.parked")
+            .await
+            .is_ok_and(|(ready, _)| ready == 1)
+    })
+    .await?;
+    let log = world.daemon.log();
+    assert!(!log.contains("no session with RabbitMQ"), "{log}");
+    assert_eq!(log.matches("trying again").count(), 1, "{log}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_request_whose_answer_cannot_even_be_parked_is_kept() -> Result<()> {
+    let world = World::puppet(&json!({ "RABBITMQ_PUBLISH_TIMEOUT": 1 })).await?;
+    declare_full(&world, "daemon.parked").await?;
+    world
+        .vhost
+        .bind("daemon", "puppet", "nobody.request")
+        .await?;
+    let caller = world.start().await?;
+    let nobody = caller.request(r#"{"__nt_name": "Echo", "text": "x"}"#);
+    caller
+        .publish(&nobody.with_routing_key("nobody.request"))
+        .await?;
+    wait_until("the daemon says so", PATIENCE, async || {
+        world
+            .daemon
+            .log()
+            .contains("nor can it be parked; its request is kept")
+    })
+    .await?;
+    // Others are served meanwhile, in the same session.
+    assert!(
+        !caller
+            .call(r#"{"__nt_name": "Echo", "text": "x"}"#)
+            .await?
+            .is_exception()
+    );
+    assert!(!world.daemon.log().contains("no session with RabbitMQ"));
+    let state = world.vhost.queue("daemon")?;
+    assert_eq!(state.map(|queue| queue.ready + queue.unacked), Some(1));
+    Ok(())
+}
+
+#[tokio::test]
+async fn hostile_text_forges_no_log_line() -> Result<()> {
+    let world = World::puppet(&json!({})).await?;
+    let caller = world.start().await?;
+    let name = format!(
+        "x\\n2026-01-01T00:00:00Z ERROR forged: line{}",
+        "y".repeat(100_000)
+    );
+    caller.call(format!(r#"{{"__nt_name": "{name}"}}"#)).await?;
+    let log = world.daemon.log();
+    assert!(
+        log.contains("forged") && log.lines().all(|line| !line.starts_with("2026-01-01")),
+        "{log}"
+    );
+    assert!(log.lines().all(|line| line.len() < 1000));
     Ok(())
 }

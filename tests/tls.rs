@@ -45,11 +45,6 @@ async fn a_daemon_over_tls() -> Result<()> {
         refused(|settings, other| settings["RABBITMQ_TLS_CA_FILE"] = json!(other.ca()))?;
     assert!(unknown_ca.contains("no TLS connection"), "{unknown_ca}");
     assert!(unknown_ca.contains("RABBITMQ_TLS_CA_FILE"), "{unknown_ca}");
-    let wrong_name = refused(|settings, _| settings["RABBITMQ_HOST"] = json!("127.0.0.2"))?;
-    assert!(
-        wrong_name.contains("can't reach") || wrong_name.contains("TLS"),
-        "{wrong_name}"
-    );
     let missing =
         refused(|settings, _| settings["RABBITMQ_TLS_CA_FILE"] = json!("/nowhere/ca.pem"))?;
     assert!(missing.contains("/nowhere/ca.pem"), "{missing}");
@@ -59,7 +54,10 @@ async fn a_daemon_over_tls() -> Result<()> {
             settings.remove("RABBITMQ_TLS_KEY_FILE");
         });
     })?;
-    assert!(!no_certificate.is_empty());
-    println!("{unknown_ca}{wrong_name}{missing}{no_certificate}");
+    // With TLS 1.3 a missing certificate shows only after the handshake.
+    assert!(
+        no_certificate.contains("TLS") || no_certificate.contains("logging in"),
+        "{no_certificate}"
+    );
     Ok(())
 }

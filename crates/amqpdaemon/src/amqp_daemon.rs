@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use edeposit_daemonwrapper::{Context, DaemonRunnerWrapper, LogTarget, Runner};
+use edeposit_daemonwrapper::{Context, DaemonRunnerWrapper, ExitWith, LogTarget, Runner, exit};
 use edeposit_pikadaemon::{ConnectionParams, PikaDaemon, Report, get_con_params};
-use edeposit_settings::Settings;
+use edeposit_settings::{Settings, Submodule};
 use tokio::runtime::{Builder, Runtime};
 use tracing::{info, warn};
 
@@ -156,21 +156,16 @@ impl AmqpDaemon {
     /// # Errors
     /// Settings, set-up or first connection failed, or requests in hand could not be finished in the drain time.
     pub fn run(&mut self, context: &Context) -> anyhow::Result<()> {
-        let settings = Settings::load_from(self.settings_file.as_deref())?;
-        for warning in settings.warnings() {
+        let Configuration {
+            warnings,
+            submodule,
+            wiring,
+            answer_without_uuid,
+            tracebacks,
+        } = self.configuration()?;
+        for warning in warnings {
             warn!("{warning}");
         }
-        let submodule = settings.submodule(&self.submodule)?;
-        let wiring = match self.wiring.clone() {
-            Some(wiring) => wiring,
-            None => Wiring {
-                con_params: get_con_params(&settings, &submodule.vhost)?
-                    .for_submodule(&submodule.name),
-                queue: submodule.input_queue.clone(),
-                out_exch: submodule.exchange.clone(),
-                out_key: submodule.out_key.clone(),
-            },
-        };
 
         let amqp = runtime("amqp", 1)?;
         let handlers = runtime("handler", usize::from(submodule.prefetch).clamp(2, 16))?;
@@ -185,8 +180,8 @@ impl AmqpDaemon {
             out_key: wiring.out_key,
             handler_timeout: submodule.handler_timeout,
             max_request_size: submodule.max_request_size,
-            answer_without_uuid: settings.answer_without_uuid()?,
-            tracebacks: settings.tracebacks()?,
+            answer_without_uuid,
+            tracebacks,
             handlers: handlers.handle().clone(),
             counters: Arc::clone(&counters),
         };
@@ -225,14 +220,55 @@ impl AmqpDaemon {
         amqp.shutdown_background();
         match ended? {
             0 => Ok(()),
-            unfinished => anyhow::bail!(
-                "{unfinished} requests were not finished in the drain time; they are back in the queue"
-            ),
+            unfinished => anyhow::bail!(ExitWith {
+                code: exit::DRAIN_TIME_OVER,
+                reason: format!(
+                    "{unfinished} requests were not finished in the drain time; they are back in the queue"
+                ),
+            }),
         }
+    }
+
+    /// Reads the settings, as far as this daemon needs them.
+    fn configuration(&self) -> Result<Configuration, edeposit_settings::Error> {
+        let settings = Settings::load_from(self.settings_file.as_deref())?;
+        let submodule = settings.submodule(&self.submodule)?;
+        let wiring = match self.wiring.clone() {
+            Some(wiring) => wiring,
+            None => Wiring {
+                con_params: get_con_params(&settings, &submodule.vhost)?
+                    .for_submodule(&submodule.name),
+                queue: submodule.input_queue.clone(),
+                out_exch: submodule.exchange.clone(),
+                out_key: submodule.out_key.clone(),
+            },
+        };
+        Ok(Configuration {
+            warnings: settings.warnings().to_vec(),
+            submodule,
+            wiring,
+            answer_without_uuid: settings.answer_without_uuid()?,
+            tracebacks: settings.tracebacks()?,
+        })
     }
 }
 
+/// What the settings say to this daemon.
+struct Configuration {
+    warnings: Vec<String>,
+    submodule: Submodule,
+    wiring: Wiring,
+    answer_without_uuid: bool,
+    tracebacks: bool,
+}
+
 impl DaemonRunnerWrapper for AmqpDaemon {
+    /// Settings that cannot be used are told before anything is changed: a running daemon is not taken down for them.
+    fn check(&self) -> anyhow::Result<()> {
+        self.configuration()?;
+        Ok(())
+    }
+
     fn body(&mut self, context: &Context) -> anyhow::Result<()> {
         self.run(context)
     }

@@ -18,10 +18,17 @@ pub(crate) const JSON: &str = "application/json";
 const TEXT: &str = "application/text";
 
 /// Room for names, properties and the frame itself, in bytes.
-const OVERHEAD: usize = 1024;
+const OVERHEAD: usize = 2048;
 /// More traceback than this helps nobody.
 const LONGEST_TRACEBACK: usize = 32 * 1024;
 const LONGEST_NAME: usize = 256;
+/// More text than this helps nobody either, and the broker has a limit.
+const LONGEST_BODY: usize = 1024 * 1024;
+
+/// Whether an answer can carry this UUID: it has to fit into a frame with everything else.
+pub(crate) fn can_carry(uuid: &AMQPValue, frame_max: usize) -> bool {
+    encoded_len(uuid) + OVERHEAD <= frame_max
+}
 
 /// An answer or a progress message.
 pub(crate) fn answer(uuid: &AMQPValue, body: Vec<u8>) -> Outgoing {
@@ -69,12 +76,12 @@ pub(crate) fn exception(
     Outgoing {
         content_type: TEXT,
         headers,
-        body: exception.body_text().as_bytes().to_vec(),
+        body: cut(exception.body_text(), LONGEST_BODY).as_bytes().to_vec(),
     }
 }
 
 /// The first bytes of a text, ending at a character's end.
-fn cut(text: &str, length: usize) -> &str {
+pub(crate) fn cut(text: &str, length: usize) -> &str {
     &text[..text.floor_char_boundary(length)]
 }
 
@@ -149,16 +156,25 @@ mod tests {
     #[test]
     fn headers_of_any_exception_fit_into_a_frame() {
         let long = "ž".repeat(500_000);
-        for uuid in [long.clone(), "u".repeat(3000), String::new()] {
-            for frame_max in [4096_usize, 8192, 131_072] {
+        for frame_max in [4096_usize, 8192, 131_072] {
+            for length in [0, 100, frame_max] {
+                let room = (frame_max - OVERHEAD).saturating_sub(5);
+                let uuid = AMQPValue::LongString(cut(&long, length.min(room)).into());
+                assert!(can_carry(&uuid, frame_max));
                 let e = Exception::class(&format!("a.{long}"), long.clone()).with_traceback(&long);
-                let uuid = AMQPValue::LongString(cut(&uuid, frame_max.saturating_sub(900)).into());
-                let headers = exception(&e, &uuid, true, frame_max).headers;
-                let length = encoded_len(&AMQPValue::FieldTable(headers));
-                // An UUID that nearly fills a frame leaves room for the names only.
-                let limit = frame_max.max(encoded_len(&uuid) + 2 * LONGEST_NAME + 200);
-                assert!(length <= limit, "{length} > {limit}");
+                for message in [
+                    exception(&e, &uuid, true, frame_max),
+                    answer(&uuid, Vec::new()),
+                ] {
+                    let length = encoded_len(&AMQPValue::FieldTable(message.headers));
+                    // Parking adds three headers, the frame and the properties themselves take some bytes.
+                    assert!(length + 1000 <= frame_max, "{length} of {frame_max}");
+                }
             }
+            assert!(!can_carry(
+                &AMQPValue::LongString(cut(&long, frame_max).into()),
+                frame_max
+            ));
         }
     }
 

@@ -5,7 +5,7 @@
 
 use std::any::Any;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use edeposit_pikadaemon::types::AMQPValue;
@@ -17,12 +17,15 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, debug, error, info, info_span, warn};
 
 use crate::counters::Counters;
-use crate::headers::{UUID, answer, exception, parse_key, uuid_text};
+use crate::headers::{UUID, answer, can_carry, cut, exception, parse_key, uuid_text};
 use crate::sendback::Progress;
 use crate::{Exception, React, Sendback};
 
-/// The largest message RabbitMQ takes unless configured otherwise, in bytes.
-const LARGEST_ANSWER: usize = 128 * 1024 * 1024;
+/// How long a request whose answer nobody takes is held back before it is tried again.
+const KEPT_PAUSE: Duration = Duration::from_secs(30);
+
+/// More of an exception's text than this does not go into a log line, in bytes.
+const LONGEST_LOGGED: usize = 300;
 
 /// Answers requests by a [`React`].
 pub(crate) struct Responder {
@@ -58,36 +61,58 @@ impl Responder {
             self.counters.redelivered.add_one();
         }
         let reply_key = parse_key(&message.routing_key, &self.out_key);
-        let Some(uuid) = message.header(UUID).cloned() else {
+        let uuid = message
+            .header(UUID)
+            .filter(|uuid| can_carry(uuid, session.frame_max()));
+        let Some(uuid) = uuid.cloned() else {
             return self.without_uuid(message, session, &reply_key).await;
         };
         let span = info_span!("request", uuid = uuid_text(&uuid));
-        let answering = async {
-            debug!(
-                key = message.routing_key,
-                bytes = message.body.len(),
-                redelivered = message.redelivered,
-                "received"
-            );
-            let result = self.react(message, &uuid, &reply_key, session).await;
-            let (outgoing, count) = match result {
-                Ok(body) => (answer(&uuid, body), &self.counters.answered),
-                Err(e) => {
-                    info!(
-                        exception = e.name,
-                        message = e.message,
-                        "answering with an exception"
-                    );
-                    let message = exception(&e, &uuid, self.tracebacks, session.frame_max());
-                    (message, &self.counters.exceptions)
+        self.answer(message, &uuid, &reply_key, session)
+            .instrument(span)
+            .await
+    }
+
+    async fn answer(
+        &self,
+        message: Message,
+        uuid: &AMQPValue,
+        reply_key: &str,
+        session: &Arc<Session>,
+    ) -> Result<Settle, PublishError> {
+        debug!(
+            key = message.routing_key,
+            bytes = message.body.len(),
+            redelivered = message.redelivered,
+            "received"
+        );
+        let e = match self.react(message, uuid, reply_key, session).await? {
+            Err(e) => e,
+            Ok(body) => {
+                let bytes = body.len();
+                match self.send(session, reply_key, &answer(uuid, body)).await {
+                    // Larger than the broker takes, for one.
+                    Err(PublishError::Denied { text }) => Exception::builtin(
+                        "OverflowError",
+                        format!("RabbitMQ denies the answer of {bytes} bytes: {text}"),
+                    ),
+                    Err(e) => return Err(e),
+                    Ok(settle) => {
+                        self.counters.answered.add_one();
+                        return Ok(settle);
+                    }
                 }
-            };
-            self.send(session, &reply_key, &outgoing).await?;
-            count.add_one();
-            debug!(key = reply_key, "answered");
-            Ok(Settle::Ack)
+            }
         };
-        answering.instrument(span).await
+        info!(
+            exception = e.name,
+            text = cut(&e.message, LONGEST_LOGGED),
+            "answering with an exception"
+        );
+        let outgoing = exception(&e, uuid, self.tracebacks, session.frame_max());
+        let settle = self.send(session, reply_key, &outgoing).await?;
+        self.counters.exceptions.add_one();
+        Ok(settle)
     }
 
     /// As documented, such a request is thrown away; a setting has it answered as the original's code did.
@@ -97,36 +122,39 @@ impl Responder {
         session: &Session,
         reply_key: &str,
     ) -> Result<Settle, PublishError> {
-        self.counters.dropped.add_one();
         warn!(
             key = message.routing_key,
             bytes = message.body.len(),
-            "dropping a request without the header UUID: nobody could pair its answer"
+            answered = self.answer_without_uuid,
+            "a request without a usable header UUID is not carried out: nobody could pair its answer"
         );
         if self.answer_without_uuid {
             let e = Exception::value_error("No UUID provided, message ignored.");
             let blank = AMQPValue::LongString("".into());
             let mut outgoing = exception(&e, &blank, false, session.frame_max());
             outgoing.body = message.body;
-            self.send(session, reply_key, &outgoing).await?;
+            let settle = self.send(session, reply_key, &outgoing).await?;
+            self.counters.exceptions.add_one();
+            return Ok(settle);
         }
+        self.counters.dropped.add_one();
         Ok(Settle::Ack)
     }
 
-    /// Runs the handler; whatever happens to it, there is a result.
+    /// Runs the handler; whatever happens to it, there is a result, unless the session was lost under it.
     async fn react(
         &self,
         message: Message,
         uuid: &AMQPValue,
         reply_key: &str,
         session: &Arc<Session>,
-    ) -> Result<Vec<u8>, Exception> {
+    ) -> Result<Result<Vec<u8>, Exception>, PublishError> {
         if message.body.len() > self.max_request_size {
-            return Err(Exception::value_error(format!(
+            return Ok(Err(Exception::value_error(format!(
                 "The request has {} bytes; this daemon accepts {} (RABBITMQ_MAX_REQUEST_SIZE).",
                 message.body.len(),
                 self.max_request_size
-            )));
+            ))));
         }
         let progress = Arc::new(Request {
             session: Arc::downgrade(session),
@@ -135,12 +163,13 @@ impl Responder {
             reply_key: reply_key.to_owned(),
             redelivered: message.redelivered,
             settled: AtomicBool::new(false),
+            failure: Mutex::new(None),
             counters: Arc::clone(&self.counters),
         });
         let sendback = Sendback::new(Arc::clone(&progress) as Arc<dyn Progress>);
         let react = Arc::clone(&self.react);
         let handling = async move { react.react(message.body, sendback).await };
-        // Dropped with the session: a request that goes back to the queue is not worked on twice at once.
+        // Given up with the session, for the request goes back to the queue. (A handler that blocks cannot be given up.)
         let mut job = AbortOnDropHandle::new(self.handlers.spawn(handling.in_current_span()));
         let result = match timeout(self.handler_timeout, &mut job).await {
             Ok(Ok(result)) => result,
@@ -148,15 +177,14 @@ impl Responder {
             Err(_) => Err(self.timed_out()),
         };
         progress.settled.store(true, Ordering::Release);
-        match result {
-            Ok(body) if body.len() > LARGEST_ANSWER => Err(Exception::builtin(
-                "OverflowError",
-                format!(
-                    "The answer has {} bytes; RabbitMQ takes {LARGEST_ANSWER}.",
-                    body.len()
-                ),
-            )),
-            result => result,
+        let failure = progress
+            .failure
+            .lock()
+            .ok()
+            .and_then(|mut failure| failure.take());
+        match failure {
+            Some(e) => Err(e),
+            None => Ok(result),
         }
     }
 
@@ -169,28 +197,35 @@ impl Responder {
         )
     }
 
-    /// Sends the last message of a request. One that no queue is bound for is parked.
+    /// Sends the last message of a request. One that no queue takes is parked; if that fails too, the request stays.
     async fn send(
         &self,
         session: &Session,
         reply_key: &str,
         outgoing: &Outgoing,
-    ) -> Result<(), PublishError> {
-        match session.send_response(reply_key, outgoing).await {
-            Err(PublishError::Returned {
-                exchange, reason, ..
-            }) => {
-                session.park(reply_key, outgoing, &reason).await?;
-                self.counters.parked.add_one();
-                error!(
-                    exchange,
-                    key = reply_key,
-                    reason,
-                    "no queue is bound for this answer; it is parked"
-                );
-                Ok(())
+    ) -> Result<Settle, PublishError> {
+        let reason = match session.send_response(reply_key, outgoing).await {
+            Ok(()) => return Ok(Settle::Ack),
+            Err(e @ (PublishError::Returned { .. } | PublishError::Refused { .. })) => {
+                e.to_string()
             }
-            result => result,
+            Err(e) => return Err(e),
+        };
+        match session
+            .park(reply_key, outgoing, cut(&reason, LONGEST_LOGGED))
+            .await
+        {
+            Ok(()) => {
+                self.counters.parked.add_one();
+                error!(reason, "no queue takes this answer; it is parked");
+                Ok(Settle::Ack)
+            }
+            Err(e) if e.is_session_lost() => Err(e),
+            Err(e) => {
+                error!(reason, parking = %e, "no queue takes this answer, nor can it be parked; its request is kept");
+                tokio::time::sleep(KEPT_PAUSE).await;
+                Ok(Settle::Requeue)
+            }
         }
     }
 }
@@ -222,6 +257,8 @@ struct Request {
     reply_key: String,
     redelivered: bool,
     settled: AtomicBool,
+    /// What ended the session while a progress message was on its way, whatever the handler made of it.
+    failure: Mutex<Option<PublishError>>,
     counters: Arc<Counters>,
 }
 
@@ -246,11 +283,15 @@ impl Progress for Request {
                 .await
             {
                 Ok(()) => self.counters.progress.add_one(),
-                // Nobody listens now, but the answer may still be wanted.
-                Err(e @ PublishError::Returned { .. }) => {
-                    warn!(error = %e, "a progress message was not taken")
+                Err(e) if e.is_session_lost() => {
+                    let lost = lost(&e.to_string());
+                    if let Ok(mut failure) = self.failure.lock() {
+                        *failure = Some(e);
+                    }
+                    return Err(lost);
                 }
-                Err(e) => return Err(lost(&e.to_string())),
+                // Nobody takes it now, but the answer may still be wanted.
+                Err(e) => warn!(error = %e, "a progress message was not taken"),
             }
             Ok(())
         })

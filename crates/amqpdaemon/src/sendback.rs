@@ -35,8 +35,8 @@ impl Sendback {
     /// Sends one progress message and waits until the broker has confirmed it.
     ///
     /// # Errors
-    /// The message cannot be serialized, or the broker did not take it. A handler passes this on by `?`: a lost
-    /// connection means that the request is delivered and handled anew.
+    /// The message cannot be serialized, or the connection was lost: then the request is delivered and handled anew,
+    /// whatever this call of the handler returns. Pass it on by `?`.
     pub async fn send<T: Serialize + ?Sized>(&self, message: &T) -> Result<(), Exception> {
         self.0.publish(edeposit_serializers::to_vec(message)?).await
     }

@@ -1,5 +1,6 @@
 //! Why there is no session with the broker, and what to do about it.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use lapin::protocol::{AMQPError, AMQPErrorKind, AMQPHardError, AMQPSoftError};
@@ -150,17 +151,25 @@ impl ConnectError {
                 Self::LoginRefused { address, user }
             }
             lapin::ErrorKind::ProtocolError(amqp) if is_hard(amqp, AMQPHardError::NOTALLOWED) => {
-                if amqp.get_message().as_str().contains("not found") {
+                let text = amqp.get_message().as_str();
+                if text.contains("not found") {
                     Self::NoVirtualHost {
                         submodule: params.submodule.clone(),
                         address,
                         virtualhost,
                     }
-                } else {
+                } else if text.contains("refused for user") {
                     Self::NoPermission {
                         address,
                         virtualhost,
                         user,
+                    }
+                } else {
+                    // A limit on connections, for one.
+                    Self::Failed {
+                        address,
+                        step: "opening the virtual host",
+                        source: error,
                     }
                 }
             }
@@ -205,10 +214,15 @@ impl ConnectError {
     /// schema that have to be put right.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
-        matches!(
-            self,
-            Self::Unreachable { .. } | Self::Timeout { .. } | Self::Failed { .. }
-        )
+        match self {
+            Self::Unreachable { .. } | Self::Timeout { .. } | Self::Failed { .. } => true,
+            // A broker that is just starting or ending.
+            Self::Tls { source, .. } => matches!(
+                source.kind(),
+                ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof
+            ),
+            _ => false,
+        }
     }
 }
 

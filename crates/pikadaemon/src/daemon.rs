@@ -28,7 +28,7 @@ pub(crate) struct Plan {
 pub enum Report<'a> {
     /// Deliveries arrive: set up for the first time or again.
     Consuming,
-    /// The broker has just proved that our consumer is on the queue.
+    /// The broker has just answered on the channel that consumes: the queue is there and is consumed.
     Alive,
     /// There is no session; the next try comes by itself.
     Waiting {
@@ -109,6 +109,7 @@ impl PikaDaemon {
     ) -> Result<usize, ConnectError> {
         let mut state = State::FIRST;
         let mut live = None;
+        let mut unfinished = 0;
         let mut ever_consumed = false;
         let mut last_reason = String::new();
         loop {
@@ -142,8 +143,10 @@ impl PikaDaemon {
                     }
                 }
                 State::Consuming { attempt } => {
+                    // Put there on the way into this state.
                     let Some((mut session, since)) = live.take() else {
-                        return Ok(0);
+                        state = State::FIRST;
+                        continue;
                     };
                     match session.run(&self.plan, &self.handler, &stop, report).await {
                         Ended::Stopped => {
@@ -168,19 +171,12 @@ impl PikaDaemon {
                 }
                 State::Draining => {
                     report(Report::Draining);
-                    let unfinished = match live.take() {
-                        Some((session, _)) => session.drain(self.drain_time).await,
-                        None => 0,
-                    };
-                    if unfinished > 0 {
-                        warn!(
-                            unfinished,
-                            "drain time is over; unfinished requests stay in the queue"
-                        );
+                    if let Some((session, _)) = live.take() {
+                        unfinished = session.drain(self.drain_time).await;
                     }
-                    return Ok(unfinished);
+                    Event::Drained
                 }
-                State::Stopped => return Ok(0),
+                State::Stopped => return Ok(unfinished),
             };
             state = state.next(event);
         }

@@ -18,9 +18,11 @@
 mod backoff;
 mod connect_error;
 mod daemon;
+mod guard;
 mod link;
 mod message;
 mod params;
+mod properties;
 mod publish_error;
 mod publisher;
 mod session;

@@ -8,14 +8,15 @@ use std::net::Shutdown;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use async_compat::{Compat, CompatExt};
+use async_compat::CompatExt;
 use edeposit_settings::Tls;
 use lapin::tcp::{OwnedIdentity, OwnedTLSConfig};
 use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo};
 use lapin::{AsyncTcpStream, Channel, Connection, ConnectionProperties};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
+use crate::guard::{Guard, Stream, guarded_runtime};
 use crate::{ConnectError, ConnectionParams};
 
 /// An open connection. Dropping it closes the socket at once; [`Link::close`] says goodbye first.
@@ -73,10 +74,10 @@ pub async fn connect(params: &ConnectionParams) -> Result<Link, ConnectError> {
     };
 
     // Called once: the library's own reconnecting stays off.
-    let prepared = Mutex::new(Some(stream));
+    let prepared = Mutex::new(Some(AsyncTcpStream::Plain(Guard::new(stream))));
     let connecting = Connection::connector(
         uri(params),
-        lapin::runtime::default_runtime().map_err(|e| ConnectError::from_handshake(params, e))?,
+        guarded_runtime().into(),
         async move |_, _| {
             let stream = prepared.lock().ok().and_then(|mut stream| stream.take());
             stream.ok_or_else(|| std::io::Error::from(std::io::ErrorKind::ConnectionAborted).into())
@@ -105,15 +106,12 @@ pub(crate) async fn within<F: Future>(
         })
 }
 
-type Stream = AsyncTcpStream<Compat<TcpStream>>;
-
 async fn open_socket(params: &ConnectionParams) -> Result<(Stream, Socket), ConnectError> {
     let unreachable = |source| ConnectError::Unreachable {
         address: params.address(),
         source,
     };
-    let host = (params.connection.host.as_str(), params.connection.port);
-    let stream = within(params, "opening the connection", TcpStream::connect(host))
+    let stream = within(params, "opening the connection", first_to_answer(params))
         .await?
         .map_err(unreachable)?;
     stream.set_nodelay(true).map_err(unreachable)?;
@@ -121,6 +119,25 @@ async fn open_socket(params: &ConnectionParams) -> Result<(Stream, Socket), Conn
     let socket = Socket(stream.try_clone().map_err(unreachable)?);
     let stream = TcpStream::from_std(stream).map_err(unreachable)?;
     Ok((AsyncTcpStream::Plain(stream.compat()), socket))
+}
+
+/// Tries the host's addresses one after the other, each for its share of the time: the first may be dead.
+async fn first_to_answer(params: &ConnectionParams) -> std::io::Result<TcpStream> {
+    let settings = &params.connection;
+    let addresses: Vec<_> = lookup_host((settings.host.as_str(), settings.port))
+        .await?
+        .collect();
+    let share =
+        settings.connect_timeout / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
+    let mut failure = std::io::Error::other("the host has no address");
+    for address in addresses {
+        match timeout(share, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(e)) => failure = e,
+            Err(_) => failure = std::io::ErrorKind::TimedOut.into(),
+        }
+    }
+    Err(failure)
 }
 
 async fn start_tls(

@@ -48,8 +48,8 @@ pub struct Outgoing {
 pub enum Settle {
     /// It is done: acknowledge it.
     Ack,
-    /// It cannot be dealt with: take it off the queue; a dead-letter exchange gets it, if the queue has one.
-    Reject,
+    /// It cannot be finished now: put it back into the queue.
+    Requeue,
 }
 
 /// Deals with deliveries (the original's `onMessageReceived`). Called concurrently, for as many at once as the prefetch

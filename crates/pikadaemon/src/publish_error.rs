@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use lapin::protocol::AMQPErrorKind;
+
 /// Why a message was not published.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -38,7 +40,37 @@ pub enum PublishError {
         /// Its length in bytes.
         length: usize,
     },
-    /// The connection or channel is gone: whether the message arrived is not known.
+    /// The broker denies it: no such exchange, no permission, too large a message.
+    #[error("RabbitMQ denies publishing: {text}")]
+    Denied {
+        /// The broker's words.
+        text: String,
+    },
+    /// The connection is gone: whether the message arrived is not known.
     #[error("the connection to RabbitMQ was lost while publishing: {0}")]
-    Lost(#[from] lapin::Error),
+    Lost(lapin::Error),
+}
+
+impl PublishError {
+    /// Whether the session itself is in doubt, as against this one message.
+    #[must_use]
+    pub fn is_session_lost(&self) -> bool {
+        matches!(self, Self::Lost(_) | Self::Timeout { .. })
+    }
+}
+
+/// What concerns one channel is the broker's verdict on what was asked there; anything else is a loss.
+impl From<lapin::Error> for PublishError {
+    fn from(error: lapin::Error) -> Self {
+        match error.kind() {
+            lapin::ErrorKind::ProtocolError(amqp)
+                if matches!(amqp.kind(), AMQPErrorKind::Soft(_)) =>
+            {
+                Self::Denied {
+                    text: amqp.get_message().to_string(),
+                }
+            }
+            _ => Self::Lost(error),
+        }
+    }
 }

@@ -54,14 +54,17 @@ impl Publisher {
         message: &Outgoing,
     ) -> Result<(), PublishError> {
         let deadline = Instant::now() + self.limit;
+        let mut told = false;
         loop {
             match self.publish_once(exchange, routing_key, message).await {
                 Err(PublishError::Refused { .. }) if Instant::now() + REFUSED_PAUSE < deadline => {
-                    warn!(
-                        exchange,
-                        routing_key,
-                        "RabbitMQ refused a message (is the queue full?), trying again"
-                    );
+                    if !std::mem::replace(&mut told, true) {
+                        warn!(
+                            exchange,
+                            routing_key,
+                            "RabbitMQ refuses a message (is the queue full?), trying again"
+                        );
+                    }
                     tokio::time::sleep(REFUSED_PAUSE).await;
                 }
                 result => return result,
@@ -119,14 +122,22 @@ impl Publisher {
         }
     }
 
-    /// Makes sure that a durable queue of this name is there.
-    pub(crate) async fn declare_queue(&self, queue: &str) -> Result<(), PublishError> {
+    /// Makes sure that a queue of this name is there; if not, a durable one is made. One that is there may be as it likes.
+    pub(crate) async fn ensure_queue(&self, queue: &str) -> Result<(), PublishError> {
+        match self.declare_queue(queue, true).await {
+            Err(PublishError::Denied { .. }) => self.declare_queue(queue, false).await,
+            result => result,
+        }
+    }
+
+    async fn declare_queue(&self, queue: &str, passive: bool) -> Result<(), PublishError> {
         let options = QueueDeclareOptions {
+            passive,
             durable: true,
             ..QueueDeclareOptions::default()
         };
         self.within_limit(async {
-            // A channel of its own: if the broker refuses, it closes the channel.
+            // A channel of its own: if the broker denies it, it closes the channel.
             let channel = self.link.connection().create_channel().await?;
             channel
                 .queue_declare(short(queue)?, options, FieldTable::default())

@@ -1,16 +1,18 @@
 //! One session with the broker, from set-up to tear-down.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
+use futures::future::Fuse;
 use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt};
 use lapin::message::Delivery;
 use lapin::options::{
     BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions, BasicRejectOptions,
     ExchangeDeclareOptions, QueueDeclareOptions,
 };
-use lapin::protocol::AMQPSoftError;
+use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Channel, Consumer, ExchangeKind};
 use tokio::task::JoinSet;
@@ -28,7 +30,7 @@ use crate::{ConnectError, ConnectionParams, PublishError};
 /// How often the session proves that its consumer is still on the queue.
 const LIVENESS_INTERVAL: Duration = Duration::from_secs(15);
 /// How long an orderly goodbye may take.
-const CLOSE_LIMIT: Duration = Duration::from_secs(2);
+const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
 /// What an [`OnMessage`] may use of a session: publishing.
 pub struct Session {
@@ -69,7 +71,7 @@ impl Session {
     /// gone in headers: `x-edeposit-exchange`, `x-edeposit-routing-key`, `x-edeposit-reason`.
     ///
     /// # Errors
-    /// It could not be kept; the caller must not acknowledge what it answers.
+    /// It could not be kept; what it answers must not be acknowledged.
     pub async fn park(
         &self,
         routing_key: &str,
@@ -87,7 +89,7 @@ impl Session {
                 .headers
                 .insert(name.into(), AMQPValue::LongString(value.into()));
         }
-        self.publisher.declare_queue(&queue).await?;
+        self.publisher.ensure_queue(&queue).await?;
         self.send_message("", &queue, &parked).await
     }
 
@@ -170,6 +172,7 @@ impl LiveSession {
         let mut liveness = interval(LIVENESS_INTERVAL);
         liveness.set_missed_tick_behavior(MissedTickBehavior::Delay);
         liveness.tick().await;
+        let mut check = pin!(Fuse::terminated());
         loop {
             tokio::select! {
                 () = stop.cancelled() => return Ended::Stopped,
@@ -190,28 +193,19 @@ impl LiveSession {
                         warn!(reason, "RabbitMQ has blocked publishing; answers wait");
                     }
                     Some(lapin::Event::ConnectionUnblocked) => info!("RabbitMQ takes messages again"),
-                    Some(lapin::Event::Error(e)) => return Ended::Lost(format!("publishing connection: {e}")),
+                    // Told for channels too; whoever uses the channel hears of it.
+                    Some(lapin::Event::Error(e)) if !is_about_a_channel(&e) => {
+                        return Ended::Lost(format!("publishing connection: {e}"));
+                    }
                     Some(event) => debug!(?event, "publishing connection"),
                     None => return Ended::Lost("the publishing connection is gone".to_owned()),
                 },
-                _ = liveness.tick() => match self.prove_alive(plan).await {
+                _ = liveness.tick() => check.set(prove_alive(self.channel.clone(), plan).fuse()),
+                proof = &mut check => match proof {
                     Ok(()) => report(Report::Alive),
                     Err(reason) => return Ended::Lost(reason),
                 },
             }
-        }
-    }
-
-    /// Asks the broker, on the very channel that consumes, whether the queue has a consumer.
-    async fn prove_alive(&self, plan: &Plan) -> Result<(), String> {
-        let asking =
-            self.channel
-                .queue_declare(short(&plan.queue), PASSIVE_QUEUE, FieldTable::default());
-        match timeout(plan.params.connection.connect_timeout, asking).await {
-            Ok(Ok(queue)) if queue.consumer_count() > 0 => Ok(()),
-            Ok(Ok(_)) => Err(format!("queue '{}' has lost its consumer", plan.queue)),
-            Ok(Err(e)) => Err(format!("liveness check: {e}")),
-            Err(_) => Err("RabbitMQ does not answer the liveness check".to_owned()),
         }
     }
 
@@ -242,7 +236,7 @@ impl LiveSession {
             let settling = async {
                 match settle {
                     Settle::Ack => acker.ack(BasicAckOptions::default()).await,
-                    Settle::Reject => acker.reject(BasicRejectOptions { requeue: false }).await,
+                    Settle::Requeue => acker.reject(BasicRejectOptions { requeue: true }).await,
                 }
             };
             match timeout(limit, settling).await {
@@ -263,26 +257,42 @@ impl LiveSession {
         // Without an answer the connection is as good as gone, and closing it has the same effect.
         let _ = timeout(CLOSE_LIMIT, cancel).await;
         drop(self.consumer);
+        let mut unfinished = 0;
         let finishing = async {
             while let Some(job) = self.jobs.join_next().await {
-                if let Ok(Err(reason)) = job {
-                    warn!(
-                        reason,
-                        "a request could not be finished while stopping; it stays in the queue"
-                    );
-                }
+                let reason = match job {
+                    Ok(Ok(())) => continue,
+                    Ok(Err(reason)) => reason,
+                    Err(e) => e.to_string(),
+                };
+                unfinished += 1;
+                warn!(
+                    reason,
+                    "a request could not be finished while stopping; it stays in the queue"
+                );
             }
         };
-        let unfinished = match timeout(limit, finishing).await {
-            Ok(()) => 0,
-            Err(_) => self.jobs.len(),
-        };
+        // What is left when the time is over.
+        let _ = timeout(limit, finishing).await;
+        unfinished += self.jobs.len();
         self.jobs.shutdown().await;
         self.consume_link.close(CLOSE_LIMIT).await;
         if let Some(session) = Arc::into_inner(self.session) {
             session.publisher.into_link().close(CLOSE_LIMIT).await;
         }
         unfinished
+    }
+}
+
+/// Asks the broker, on the very channel that consumes, whether the queue has a consumer. A broker that has lost ours says
+/// so on that channel, or does not answer there.
+async fn prove_alive(channel: Channel, plan: &Plan) -> Result<(), String> {
+    let asking = channel.queue_declare(short(&plan.queue), PASSIVE_QUEUE, FieldTable::default());
+    match timeout(plan.params.connection.connect_timeout, asking).await {
+        Ok(Ok(queue)) if queue.consumer_count() > 0 => Ok(()),
+        Ok(Ok(_)) => Err(format!("queue '{}' has lost its consumer", plan.queue)),
+        Ok(Err(e)) => Err(format!("liveness check: {e}")),
+        Err(_) => Err("RabbitMQ does not answer the liveness check".to_owned()),
     }
 }
 
@@ -345,8 +355,17 @@ async fn check_queue(
     Ok(())
 }
 
+fn is_about_a_channel(error: &lapin::Error) -> bool {
+    matches!(error.kind(), lapin::ErrorKind::ProtocolError(amqp) if matches!(amqp.kind(), AMQPErrorKind::Soft(_)))
+}
+
 fn is_not_found(error: &lapin::Error) -> bool {
-    matches!(error.kind(), lapin::ErrorKind::ProtocolError(amqp) if is(amqp, AMQPSoftError::NOTFOUND))
+    // A queue whose node is down is "not found" too, but is there.
+    matches!(
+        error.kind(),
+        lapin::ErrorKind::ProtocolError(amqp)
+            if is(amqp, AMQPSoftError::NOTFOUND) && !amqp.get_message().as_str().contains("down or inaccessible")
+    )
 }
 
 /// Names come from the settings; one that AMQP has no room for names nothing.

@@ -67,7 +67,7 @@ impl State {
             (Self::BackingOff { attempt }, Event::WaitOver) => Self::Connecting { attempt },
             (Self::Consuming { .. }, Event::Stop) => Self::Draining,
             (Self::Connecting { .. } | Self::BackingOff { .. }, Event::Stop) => Self::Stopped,
-            (Self::Draining, Event::Drained | Event::Lost { .. }) => Self::Stopped,
+            (Self::Draining, Event::Drained) => Self::Stopped,
             (state, _) => state,
         }
     }
@@ -107,7 +107,6 @@ mod tests {
             ),
             (BackingOff { attempt: 3 }, Stop, Stopped),
             (Draining, Drained, Stopped),
-            (Draining, Lost { stable: true }, Stopped),
         ];
         let states = [
             Connecting { attempt: 2 },
@@ -130,12 +129,7 @@ mod tests {
                 let listed = table
                     .iter()
                     .find(|(from, by, _)| (*from, *by) == (state, event));
-                // What a draining daemon loses is lost either way.
-                let expected = match (listed, state, event) {
-                    (Some((_, _, to)), ..) => *to,
-                    (None, Draining, Lost { .. }) => Stopped,
-                    _ => state,
-                };
+                let expected = listed.map_or(state, |(_, _, to)| *to);
                 assert_eq!(state.next(event), expected, "{state:?} on {event:?}");
             }
         }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Value, error::Category};
+use serde_json::{Map, Value};
 
 use crate::{Error, ErrorKind, NT_NAME};
 
@@ -43,12 +43,20 @@ fn classify(text: &str, error: &serde_json::Error) -> ErrorKind {
     if message.starts_with("recursion limit") {
         return ErrorKind::TooDeep;
     }
-    let nothing_decoded = matches!(text.trim_start().chars().next(), None | Some('a'..='z' | 'A'..='Z'))
-        || message.starts_with("expected value at line 1 column 1");
-    if nothing_decoded && error.classify() != Category::Data {
+    // Python's words for anything that cannot begin a value, wherever it stands.
+    if text.trim_start().is_empty()
+        || message.starts_with("expected value")
+        || begins_with_a_word(text)
+    {
         return ErrorKind::NotJson;
     }
     ErrorKind::Syntax { message }
+}
+
+/// `NaN` and `tohle` alike: the parser reads the first letters as a misspelt `null` or `true`.
+fn begins_with_a_word(text: &str) -> bool {
+    text.trim_start()
+        .starts_with(|c: char| c.is_ascii_alphabetic())
 }
 
 /// Builds a [`Value`], noticing a repeated `__nt_name`.
