@@ -258,8 +258,13 @@ async fn a_request_whose_answer_cannot_even_be_parked_is_kept() -> Result<()> {
             .is_exception()
     );
     assert!(!world.daemon.log().contains("no session with RabbitMQ"));
-    let state = world.vhost.queue("daemon")?;
-    assert_eq!(state.map(|queue| queue.ready + queue.unacked), Some(1));
+    wait_until("only the kept request is left", PATIENCE, async || {
+        world
+            .vhost
+            .queue("daemon")
+            .is_ok_and(|queue| queue.is_some_and(|queue| queue.ready + queue.unacked == 1))
+    })
+    .await?;
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! Answers and exceptions as messages, in the original's layout.
 //!
-//! An answer has the header `UUID` and nothing else. An exception has `exception`, `exception_name`, `exception_type`,
+//! An answer has the header `UUID` and nothing else, a progress message likewise; for a request with `reply_to` or
+//! `correlation_id` it is marked by AMQP's property `type`. An exception has `exception`, `exception_name`, `exception_type`,
 //! `traceback` and `UUID`, content type `application/text`, and the text as its body. All headers of a message travel in
 //! one frame, so long texts are cut in the headers; the body has the whole.
 
@@ -8,12 +9,15 @@ use edeposit_pikadaemon::Outgoing;
 use edeposit_pikadaemon::types::{AMQPValue, FieldTable};
 
 use crate::Exception;
+use crate::reply::ReplyTo;
 
 /// The header that pairs an answer with its request.
 pub(crate) const UUID: &str = "UUID";
 
 /// Content type of ordinary answers and progress messages.
 pub(crate) const JSON: &str = "application/json";
+/// AMQP's property `type` of progress messages.
+const PROGRESS: &str = "progress";
 /// Content type of exceptions.
 const TEXT: &str = "application/text";
 
@@ -30,25 +34,37 @@ pub(crate) fn can_carry(uuid: &AMQPValue, frame_max: usize) -> bool {
     encoded_len(uuid) + OVERHEAD <= frame_max
 }
 
-/// An answer or a progress message.
-pub(crate) fn answer(uuid: &AMQPValue, body: Vec<u8>) -> Outgoing {
+/// An answer.
+pub(crate) fn answer(reply: &ReplyTo, body: Vec<u8>) -> Outgoing {
     let mut headers = FieldTable::default();
-    headers.insert(UUID.into(), uuid.clone());
+    if let Some(uuid) = &reply.uuid {
+        headers.insert(UUID.into(), uuid.clone());
+    }
     Outgoing {
         content_type: JSON,
         headers,
         body,
+        correlation_id: reply.correlation_id.clone(),
+        ..Outgoing::default()
+    }
+}
+
+/// A progress message.
+pub(crate) fn progress(reply: &ReplyTo, body: Vec<u8>) -> Outgoing {
+    Outgoing {
+        kind: reply.marks_progress.then(|| PROGRESS.into()),
+        ..answer(reply, body)
     }
 }
 
 /// An exception. `frame_max` is the longest frame the broker takes; without `traceback` that header has no value.
 pub(crate) fn exception(
     exception: &Exception,
-    uuid: &AMQPValue,
+    reply: &ReplyTo,
     traceback: bool,
     frame_max: usize,
 ) -> Outgoing {
-    let room = frame_max.saturating_sub(OVERHEAD + encoded_len(uuid));
+    let room = frame_max.saturating_sub(OVERHEAD + reply.uuid.as_ref().map_or(0, encoded_len));
     let name = cut(&exception.name, LONGEST_NAME);
     let kind = cut(&exception.kind, LONGEST_NAME);
     let message = cut(
@@ -72,11 +88,15 @@ pub(crate) fn exception(
     } else {
         headers.insert("traceback".into(), AMQPValue::Void);
     }
-    headers.insert(UUID.into(), uuid.clone());
+    if let Some(uuid) = &reply.uuid {
+        headers.insert(UUID.into(), uuid.clone());
+    }
     Outgoing {
         content_type: TEXT,
         headers,
         body: cut(exception.body_text(), LONGEST_BODY).as_bytes().to_vec(),
+        correlation_id: reply.correlation_id.clone(),
+        ..Outgoing::default()
     }
 }
 
@@ -137,6 +157,16 @@ pub(crate) fn parse_key(request_key: &str, out_key: &str) -> String {
 mod tests {
     use super::*;
 
+    fn reply(uuid: &AMQPValue) -> ReplyTo {
+        ReplyTo {
+            exchange: None,
+            key: "result".to_owned(),
+            uuid: Some(uuid.clone()),
+            correlation_id: None,
+            marks_progress: false,
+        }
+    }
+
     #[test]
     fn the_reply_key_follows_the_request_key() {
         for (request, reply) in [
@@ -163,8 +193,8 @@ mod tests {
                 assert!(can_carry(&uuid, frame_max));
                 let e = Exception::class(&format!("a.{long}"), long.clone()).with_traceback(&long);
                 for message in [
-                    exception(&e, &uuid, true, frame_max),
-                    answer(&uuid, Vec::new()),
+                    exception(&e, &reply(&uuid), true, frame_max),
+                    answer(&reply(&uuid), Vec::new()),
                 ] {
                     let length = encoded_len(&AMQPValue::FieldTable(message.headers));
                     // Parking adds three headers, the frame and the properties themselves take some bytes.
@@ -181,7 +211,7 @@ mod tests {
     #[test]
     fn the_body_keeps_the_whole_text() {
         let e = Exception::value_error("x".repeat(500_000));
-        let message = exception(&e, &AMQPValue::Void, false, 131_072);
+        let message = exception(&e, &reply(&AMQPValue::Void), false, 131_072);
         assert_eq!(message.body.len(), 500_000);
         assert_eq!(
             message.headers.inner().get("traceback"),

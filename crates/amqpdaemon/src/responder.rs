@@ -1,7 +1,7 @@
-//! The way of one request: reply key and UUID, the handler, the answer, the acknowledgement.
+//! The way of one request: reply address and UUID, the handler, the answer, the acknowledgement.
 //!
 //! Whatever a request holds and whatever the handler does with it, exactly one thing comes out: an answer, an exception,
-//! or, for a request without UUID, a counted drop. Only when the broker has confirmed that message is the request settled.
+//! or, for a request with neither UUID nor reply address, a counted drop. Only when the broker has confirmed that message is the request settled.
 
 use std::any::Any;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,7 +17,8 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, debug, error, info, info_span, warn};
 
 use crate::counters::Counters;
-use crate::headers::{UUID, answer, can_carry, cut, exception, parse_key, uuid_text};
+use crate::headers::{answer, can_carry, cut, exception, parse_key, progress};
+use crate::reply::ReplyTo;
 use crate::sendback::Progress;
 use crate::{Exception, React, Sendback};
 
@@ -60,24 +61,21 @@ impl Responder {
         if message.redelivered {
             self.counters.redelivered.add_one();
         }
-        let reply_key = parse_key(&message.routing_key, &self.out_key);
-        let uuid = message
-            .header(UUID)
-            .filter(|uuid| can_carry(uuid, session.frame_max()));
-        let Some(uuid) = uuid.cloned() else {
-            return self.without_uuid(message, session, &reply_key).await;
+        let reply = ReplyTo::of(&message, &self.out_key).filter(|reply| {
+            let uuid = reply.uuid.as_ref();
+            uuid.is_none_or(|uuid| can_carry(uuid, session.frame_max()))
+        });
+        let Some(reply) = reply else {
+            return self.without_uuid(message, session).await;
         };
-        let span = info_span!("request", uuid = uuid_text(&uuid));
-        self.answer(message, &uuid, &reply_key, session)
-            .instrument(span)
-            .await
+        let span = info_span!("request", uuid = reply.request_name());
+        self.answer(message, &reply, session).instrument(span).await
     }
 
     async fn answer(
         &self,
         message: Message,
-        uuid: &AMQPValue,
-        reply_key: &str,
+        reply: &ReplyTo,
         session: &Arc<Session>,
     ) -> Result<Settle, PublishError> {
         debug!(
@@ -86,15 +84,15 @@ impl Responder {
             redelivered = message.redelivered,
             "received"
         );
-        let e = match self.react(message, uuid, reply_key, session).await? {
+        let e = match self.react(message, reply, session).await? {
             Err(e) => e,
             Ok(body) => {
                 let bytes = body.len();
-                match self.send(session, reply_key, &answer(uuid, body)).await {
+                match self.send(session, reply, &answer(reply, body)).await {
                     // Larger than the broker takes, for one.
-                    Err(PublishError::Denied { text }) => Exception::builtin(
+                    Err(PublishError::Denied { reason, .. }) => Exception::builtin(
                         "OverflowError",
-                        format!("RabbitMQ denies the answer of {bytes} bytes: {text}"),
+                        format!("RabbitMQ denies the answer of {bytes} bytes: {reason}"),
                     ),
                     Err(e) => return Err(e),
                     Ok(settle) => {
@@ -109,10 +107,20 @@ impl Responder {
             text = cut(&e.message, LONGEST_LOGGED),
             "answering with an exception"
         );
-        let outgoing = exception(&e, uuid, self.tracebacks, session.frame_max());
-        let settle = self.send(session, reply_key, &outgoing).await?;
-        self.counters.exceptions.add_one();
-        Ok(settle)
+        let outgoing = exception(&e, reply, self.tracebacks, session.frame_max());
+        match self.send(session, reply, &outgoing).await {
+            // An address of the caller's own choice: trying again would change nothing, and keep the others waiting.
+            Err(e @ PublishError::Denied { .. }) if reply.exchange.is_some() => {
+                self.counters.dropped.add_one();
+                error!(error = %e, queue = reply.key, "an answer is lost");
+                Ok(Settle::Ack)
+            }
+            settle => {
+                let settle = settle?;
+                self.counters.exceptions.add_one();
+                Ok(settle)
+            }
+        }
     }
 
     /// As documented, such a request is thrown away; a setting has it answered as the original's code did.
@@ -120,7 +128,6 @@ impl Responder {
         &self,
         message: Message,
         session: &Session,
-        reply_key: &str,
     ) -> Result<Settle, PublishError> {
         warn!(
             key = message.routing_key,
@@ -130,10 +137,16 @@ impl Responder {
         );
         if self.answer_without_uuid {
             let e = Exception::value_error("No UUID provided, message ignored.");
-            let blank = AMQPValue::LongString("".into());
-            let mut outgoing = exception(&e, &blank, false, session.frame_max());
+            let reply = ReplyTo {
+                exchange: None,
+                key: parse_key(&message.routing_key, &self.out_key),
+                uuid: Some(AMQPValue::LongString("".into())),
+                correlation_id: None,
+                marks_progress: false,
+            };
+            let mut outgoing = exception(&e, &reply, false, session.frame_max());
             outgoing.body = message.body;
-            let settle = self.send(session, reply_key, &outgoing).await?;
+            let settle = self.send(session, &reply, &outgoing).await?;
             self.counters.exceptions.add_one();
             return Ok(settle);
         }
@@ -145,8 +158,7 @@ impl Responder {
     async fn react(
         &self,
         message: Message,
-        uuid: &AMQPValue,
-        reply_key: &str,
+        reply: &ReplyTo,
         session: &Arc<Session>,
     ) -> Result<Result<Vec<u8>, Exception>, PublishError> {
         if message.body.len() > self.max_request_size {
@@ -158,9 +170,8 @@ impl Responder {
         }
         let progress = Arc::new(Request {
             session: Arc::downgrade(session),
-            uuid: uuid.clone(),
-            uuid_text: uuid_text(uuid),
-            reply_key: reply_key.to_owned(),
+            reply: reply.clone(),
+            name: reply.request_name(),
             redelivered: message.redelivered,
             settled: AtomicBool::new(false),
             failure: Mutex::new(None),
@@ -201,18 +212,19 @@ impl Responder {
     async fn send(
         &self,
         session: &Session,
-        reply_key: &str,
+        reply: &ReplyTo,
         outgoing: &Outgoing,
     ) -> Result<Settle, PublishError> {
-        let reason = match session.send_response(reply_key, outgoing).await {
+        let reason = match publish(session, reply, outgoing).await {
             Ok(()) => return Ok(Settle::Ack),
             Err(e @ (PublishError::Returned { .. } | PublishError::Refused { .. })) => {
                 e.to_string()
             }
             Err(e) => return Err(e),
         };
+        let short_reason = cut(&reason, LONGEST_LOGGED);
         match session
-            .park(reply_key, outgoing, cut(&reason, LONGEST_LOGGED))
+            .park(reply.exchange, &reply.key, outgoing, short_reason)
             .await
         {
             Ok(()) => {
@@ -227,6 +239,17 @@ impl Responder {
                 Ok(Settle::Requeue)
             }
         }
+    }
+}
+
+async fn publish(
+    session: &Session,
+    reply: &ReplyTo,
+    outgoing: &Outgoing,
+) -> Result<(), PublishError> {
+    match reply.exchange {
+        Some(exchange) => session.send_message(exchange, &reply.key, outgoing).await,
+        None => session.send_response(&reply.key, outgoing).await,
     }
 }
 
@@ -252,9 +275,8 @@ fn panic_text(panic: &(dyn Any + Send)) -> String {
 /// A request being handled, as its [`Sendback`] knows it.
 struct Request {
     session: Weak<Session>,
-    uuid: AMQPValue,
-    uuid_text: String,
-    reply_key: String,
+    reply: ReplyTo,
+    name: String,
     redelivered: bool,
     settled: AtomicBool,
     /// What ended the session while a progress message was on its way, whatever the handler made of it.
@@ -278,10 +300,7 @@ impl Progress for Request {
                 .session
                 .upgrade()
                 .ok_or_else(|| lost("the connection to RabbitMQ is gone"))?;
-            match session
-                .send_response(&self.reply_key, &answer(&self.uuid, body))
-                .await
-            {
+            match publish(&session, &self.reply, &progress(&self.reply, body)).await {
                 Ok(()) => self.counters.progress.add_one(),
                 Err(e) if e.is_session_lost() => {
                     let lost = lost(&e.to_string());
@@ -298,7 +317,7 @@ impl Progress for Request {
     }
 
     fn uuid(&self) -> &str {
-        &self.uuid_text
+        &self.name
     }
 
     fn redelivered(&self) -> bool {

@@ -1,22 +1,25 @@
 //! The daemon that the tests run: it writes down what it does and misbehaves on demand.
 //!
 //! `probe ACTION DIRECTORY [OPTION...]`; PID file and log are in the directory. Options: `-f` (foreground), `--force`,
-//! `name=NAME`, `drain=SECONDS`, `timeout=SECONDS` (for the start), `default-log`, `default-pid`, `early-thread`, and `mode=` with one of
-//! `serve`, `fail` (before ready), `fail-later`, `panic`, `panic-later`, `panic-in-thread`, `slow` (needs 200 ms after the
-//! signal), `deaf` (never ends by itself), `never-ready`, `finish` (before ready), `abort` (before ready).
+//! `name=NAME`, `drain=SECONDS`, `timeout=SECONDS` (for the start), `watch=SECONDS`, `default-log`, `default-pid`, `early-thread`, `unfit` (says
+//! `check`), and `mode=` with one of `serve`, `fail` (before ready), `fail-later`, `fail-75`, `panic`, `panic-later`,
+//! `panic-in-thread`, `slow` (needs 200 ms after the signal), `slower` (needs 2 s), `deaf` (never ends by itself), `never-ready`, `finish` (before ready), `abort` (before ready).
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use edeposit_daemonwrapper::{Action, Context, DaemonRunnerWrapper, LogTarget, Runner};
+use edeposit_daemonwrapper::{Action, Context, DaemonRunnerWrapper, ExitWith, LogTarget, Runner};
 
 struct Probe {
     mode: String,
+    unfit: bool,
     events: PathBuf,
+    /// Locked till the end of the process: tells when two of them live at once.
+    only: Option<File>,
 }
 
 impl Probe {
@@ -32,8 +35,20 @@ impl Probe {
 }
 
 impl DaemonRunnerWrapper for Probe {
+    fn check(&self) -> anyhow::Result<()> {
+        if self.unfit {
+            bail!("the probe was told to be unfit");
+        }
+        Ok(())
+    }
+
     fn body(&mut self, context: &Context) -> anyhow::Result<()> {
         self.event("body");
+        let only = File::create(self.events.with_file_name("only"))?;
+        if only.try_lock().is_err() {
+            self.event("beside-another");
+        }
+        self.only = Some(only);
         match self.mode.as_str() {
             "fail" => bail!("the probe was told to fail"),
             "panic" => panic!("the probe was told to panic"),
@@ -44,6 +59,10 @@ impl DaemonRunnerWrapper for Probe {
         }
         match self.mode.as_str() {
             "fail-later" => bail!("the probe was told to fail later"),
+            "fail-75" => bail!(ExitWith {
+                code: 75,
+                reason: "the probe was told to fail with 75".to_owned(),
+            }),
             "panic-later" => panic!("the probe was told to panic later"),
             "panic-in-thread" => {
                 let thread = std::thread::Builder::new()
@@ -57,6 +76,7 @@ impl DaemonRunnerWrapper for Probe {
         self.event("stopping");
         match self.mode.as_str() {
             "slow" => std::thread::sleep(Duration::from_millis(200)),
+            "slower" => std::thread::sleep(Duration::from_secs(2)),
             "deaf" => loop {
                 std::thread::sleep(Duration::from_secs(1));
             },
@@ -104,6 +124,7 @@ fn main() -> ExitCode {
         .drain_time(seconds("drain", 10.0))
         .start_timeout(seconds("timeout", 10.0))
         .pidfile_timeout(Duration::from_secs(3))
+        .watch_interval(seconds("watch", 30.0))
         .force(has("--force"));
     if !has("default-pid") {
         runner = runner.pid_file(directory.join(format!("{name}.pid")));
@@ -113,6 +134,8 @@ fn main() -> ExitCode {
     }
     let mut probe = Probe {
         mode: value("mode").unwrap_or("serve").to_owned(),
+        unfit: has("unfit"),
+        only: None,
         events: std::path::absolute(directory.join("events")).unwrap_or_default(),
     };
     if has("early-thread") {

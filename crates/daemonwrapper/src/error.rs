@@ -12,7 +12,8 @@ pub mod exit {
     pub const NOT_RUNNING: u8 = 3;
     /// Not permitted: the process or its PID file belongs to someone else, or the PID file cannot be trusted.
     pub const NOT_PERMITTED: u8 = 4;
-    /// The daemon was told to end, did not do so within the drain time, and broke off its work.
+    /// The daemon was told to end and broke off work in hand: its body did not return soon after the drain time, or it
+    /// said so itself ([`ExitWith`](crate::ExitWith)).
     pub const DRAIN_TIME_OVER: u8 = 75;
     /// The daemon panicked.
     pub const PANIC: u8 = 101;
@@ -30,13 +31,16 @@ pub enum Error {
 
     /// The PID file is not one that this user's daemon could have written.
     #[error(
-        "the PID file {path} is refused: {reason}. Remove it or choose another place with --pid-file"
+        "the PID file {path} is refused: {reason}. {} another place with --pid-file",
+        if *remove { "Remove it or choose" } else { "Choose" }
     )]
     Refused {
         /// The PID file.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
+        /// Whether removing it is right: it is a link, or rubbish of our own, and no other user's file.
+        remove: bool,
     },
 
     /// Reading or writing the PID file failed.
@@ -111,6 +115,10 @@ pub enum Error {
         /// What it is and what is wrong with it.
         reason: String,
     },
+
+    /// The daemon's own check before the start, [`DaemonRunnerWrapper::check`](crate::DaemonRunnerWrapper::check), failed.
+    #[error("the daemon cannot start: {0}")]
+    Check(String),
 
     /// The process could not be put into the background.
     #[error("cannot become a daemon: {0}")]

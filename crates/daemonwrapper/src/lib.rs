@@ -10,7 +10,7 @@
 //!   has taken too long; the daemon reports through a pipe (module `report`).
 //! - **A signal asks, a second one insists.** The first SIGTERM, SIGINT or SIGQUIT cancels [`Context::stop`]; the body
 //!   finishes what is in hand within the drain time. After that time, or at a second signal, the process ends anyhow
-//!   (module `signals`).
+//!   (module `signals`). The command `stop` never insists: if the daemon has been asked already, it only waits.
 //!
 //! The crate knows nothing of AMQP and brings no async runtime: `body` is an ordinary function, called after the fork,
 //! and may start a runtime of its own there.
@@ -60,11 +60,13 @@ mod say;
 mod signals;
 mod start;
 mod stop;
+mod watch;
 mod wrapper;
 
 pub use action::{Action, UnknownAction};
 pub use context::Context;
 pub use error::{Error, exit};
+pub use life::ExitWith;
 pub use log::{LOG_FILTER_VARIABLE, LogTarget};
 pub use process::Running;
 pub use runner::Runner;

@@ -1,4 +1,4 @@
-//! One life of a daemon: the body, whatever its end, then `on_exit`, once.
+//! One life of a daemon: the body, whatever its end, then `on_exit`, once. And the exit code that it ends with.
 
 use std::any::Any;
 use std::backtrace::{Backtrace, BacktraceStatus};
@@ -8,11 +8,25 @@ use crate::context::Context;
 use crate::error::exit;
 use crate::wrapper::DaemonRunnerWrapper;
 
+/// An error of the body that wants an exit code of its own instead of 1. What has been added to it by
+/// [`anyhow::Context`] is no hindrance.
+///
+/// The code is that of the daemon's process, so it is seen in the foreground and by a service manager. `start` in the
+/// background knows 0 and 1 only.
+#[derive(Debug, thiserror::Error)]
+#[error("{reason}")]
+pub struct ExitWith {
+    /// The exit code, for example [`exit::DRAIN_TIME_OVER`].
+    pub code: u8,
+    /// What has gone wrong.
+    pub reason: String,
+}
+
 /// How it ended.
 #[derive(Debug)]
 pub(crate) enum Ending {
     Returned,
-    Failed(String),
+    Failed { code: u8, reason: String },
     Panicked(String),
 }
 
@@ -20,7 +34,7 @@ impl Ending {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Ending::Returned => 0,
-            Ending::Failed(_) => exit::FAILURE,
+            Ending::Failed { code, .. } => *code,
             Ending::Panicked(_) => exit::PANIC,
         }
     }
@@ -29,7 +43,7 @@ impl Ending {
     pub(crate) fn reason(&self) -> &str {
         match self {
             Ending::Returned => "it ended before it was ready",
-            Ending::Failed(reason) | Ending::Panicked(reason) => reason,
+            Ending::Failed { reason, .. } | Ending::Panicked(reason) => reason,
         }
     }
 }
@@ -41,7 +55,10 @@ pub(crate) fn live(daemon: &mut dyn DaemonRunnerWrapper, context: &Context) -> E
         Ok(Err(error)) => {
             let reason = format!("{error:#}");
             tracing::error!("ending: {reason}");
-            Ending::Failed(reason)
+            let code = error
+                .downcast_ref::<ExitWith>()
+                .map_or(exit::FAILURE, |error| error.code);
+            Ending::Failed { code, reason }
         }
         Err(payload) => Ending::Panicked(panic_message(&*payload)),
     };
@@ -118,6 +135,15 @@ mod tests {
         assert_eq!(ending(|| Ok(()), false).0, 0);
         let failed = ending(|| Err(anyhow::anyhow!("inner").context("outer")), false);
         assert_eq!(failed, (1, "outer: inner".to_owned()));
+        let own = || {
+            let own = ExitWith {
+                code: exit::DRAIN_TIME_OVER,
+                reason: "inner".to_owned(),
+            };
+            Err(anyhow::Error::new(own).context("outer"))
+        };
+        let failed = ending(own, false);
+        assert_eq!(failed, (75, "outer: inner".to_owned()));
         assert_eq!(
             ending(|| panic!("ouch {}", 1), false),
             (101, "panic: ouch 1".to_owned())

@@ -4,27 +4,36 @@
 //! follow a link, never block, never touch a file that our own user's daemon could not have written; lock before
 //! writing; and see afterwards that the path still names the file that was locked, for it may have been replaced in between.
 //!
-//! The lock (`flock`) belongs to the open file, so it passes through the forks, and the system drops it when the
+//! The lock (module `lock`) belongs to the open file, so it passes through the forks, and the system drops it when the
 //! process ends, however it ends. The number in the file is only of interest while the lock is held, and is believed only
 //! if that process has the file open. One exception: the Python original does not lock. If the file names a living
 //! process of the original, that one counts as running, so that a host can be migrated daemon by daemon.
+//!
+//! Whoever clears up `/tmp` may remove the file of a running daemon. The daemon looks after it ([`PidFile::keep`]), else nobody
+//! would find it any more, and a second one could be started.
 
 use std::fs::{self, File, Permissions};
-use std::io::{self, Write};
-use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
+use std::io;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
+use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
 
 use crate::error::Error;
 use crate::process::{self, Running};
 
+mod content;
+mod lock;
 mod trust;
-pub(crate) use trust::Owner;
-use trust::{check, check_directory, check_owner, refused};
+pub(crate) use content::is_stopping;
+use content::{STOPPING, read_pid, write_pid};
+use lock::Lock;
+pub(crate) use trust::{Owner, check_directory};
+use trust::{check, check_owner, refused};
 
 /// How long to wait between two looks at a file whose state is in between.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -38,7 +47,23 @@ const SAFE: OFlags = OFlags::NOFOLLOW
 #[derive(Debug)]
 pub(crate) struct PidFile {
     path: PathBuf,
+    open: Mutex<Open>,
+}
+
+#[derive(Debug)]
+struct Open {
     file: File,
+    removed: bool,
+}
+
+/// What a daemon has found when it looked after its own file.
+#[derive(Debug)]
+pub(crate) enum Kept {
+    InPlace,
+    /// It was gone and has been made anew.
+    MadeAnew,
+    /// Another daemon runs with a file of the same path.
+    Lost(Running),
 }
 
 /// The outcome of an attempt to become the one that runs.
@@ -58,6 +83,8 @@ pub(crate) enum Seen {
     Held(File, Running),
     /// A daemon of the Python original runs; it holds no lock.
     Original(File, Running),
+    /// Left behind, but a stranger keeps us from locking it; or only looked at.
+    Free(File),
     /// Locked, but the file does not name the holder (yet).
     Unclear,
 }
@@ -77,12 +104,23 @@ impl PidFile {
             create_missing(path)?;
             match look(path, Owner::Us)? {
                 Seen::Stale(ours) => {
-                    ours.file
-                        .set_permissions(Permissions::from_mode(0o644))
-                        .map_err(failed("prepare", path))?;
-                    ours.file.set_len(0).map_err(failed("prepare", path))?;
+                    ours.prepare().map_err(failed("prepare", path))?;
                     return Ok(Claim::Ours(ours));
                 }
+                // At the second look, for the first one may have met a daemon that was just ending.
+                Seen::Free(file) if begin.elapsed() >= PAUSE => {
+                    if is_at(&file, path) {
+                        fs::remove_file(path).map_err(failed("remove", path))?;
+                    }
+                    // A stranger who is quick again and again.
+                    if begin.elapsed() >= settle.max(PAUSE * 10) {
+                        return Err(Error::Busy {
+                            path: path.to_owned(),
+                        });
+                    }
+                    continue;
+                }
+                Seen::Free(_) => {}
                 Seen::Held(_, running) | Seen::Original(_, running) => {
                     if patience.is_none_or(|patience| begin.elapsed() >= patience) {
                         return Ok(Claim::Taken(running));
@@ -101,17 +139,63 @@ impl PidFile {
         }
     }
 
+    fn new(path: &Path, file: File) -> Self {
+        let removed = false;
+        PidFile {
+            path: path.to_owned(),
+            open: Mutex::new(Open { file, removed }),
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn prepare(&self) -> io::Result<()> {
+        let file = &self.open().file;
+        file.set_permissions(Permissions::from_mode(0o644))?;
+        file.set_len(0)
+    }
+
     /// Writes the number of this process; called after the fork.
     pub(crate) fn write_pid(&self) -> Result<(), Error> {
-        let mut file = &self.file;
-        file.set_len(0)
-            .and_then(|()| file.write_all(format!("{}\n", std::process::id()).as_bytes()))
-            .map_err(failed("write", &self.path))
+        write_pid(&self.open().file, None).map_err(failed("write", &self.path))
+    }
+
+    /// Notes that the daemon has been told to end, so that no other `stop` tells it a second time.
+    pub(crate) fn mark_stopping(&self) -> Result<(), Error> {
+        write_pid(&self.open().file, Some(STOPPING)).map_err(failed("write", &self.path))
+    }
+
+    /// Makes the file anew if the path does not name it any more; to be called now and then by the running daemon.
+    pub(crate) fn keep(&self) -> Result<Kept, Error> {
+        let mut open = self.open();
+        if open.removed || is_at(&open.file, &self.path) {
+            return Ok(Kept::InPlace);
+        }
+        match Self::claim(&self.path, Duration::ZERO, None)? {
+            Claim::Ours(new) => {
+                open.file = new
+                    .open
+                    .into_inner()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .file;
+                write_pid(&open.file, None).map_err(failed("write", &self.path))?;
+                Ok(Kept::MadeAnew)
+            }
+            Claim::Taken(running) => Ok(Kept::Lost(running)),
+        }
     }
 
     /// Removes the file if the path still names it. The lock stays until this value and its copies in other processes end.
     pub(crate) fn remove(&self) -> Result<(), Error> {
-        if is_at(&self.file, &self.path) {
+        let mut open = self.open();
+        open.removed = true;
+        if is_at(&open.file, &self.path) {
             fs::remove_file(&self.path).map_err(failed("remove", &self.path))?;
         }
         Ok(())
@@ -137,24 +221,24 @@ pub(crate) fn look(path: &Path, owner: Owner) -> Result<Seen, Error> {
         }
     };
     check(&file, path, owner)?;
-    let operation = match owner {
-        Owner::Us => FlockOperation::NonBlockingLockExclusive,
-        Owner::Anyone => FlockOperation::NonBlockingLockShared,
+    let lock = match owner {
+        Owner::Us => lock::take(&file),
+        Owner::Anyone => lock::is_held(&file).map(|held| match held {
+            true => Lock::Held,
+            false => Lock::Hindered,
+        }),
     };
-    match flock(&file, operation) {
-        Ok(()) if !is_at(&file, path) => Ok(Seen::Unclear),
-        Ok(()) => match read_pid(&file).filter(|&pid| names_original(&file, pid)) {
-            Some(pid) => Ok(Seen::Original(file, Running::new(pid, path))),
-            None => Ok(Seen::Stale(PidFile {
-                path: path.to_owned(),
-                file,
-            })),
-        },
-        Err(Errno::WOULDBLOCK) => match read_pid(&file).filter(|&pid| holds(pid, &file)) {
+    match lock.map_err(failed("lock", path))? {
+        Lock::Held => match read_pid(&file).filter(|&pid| holds(pid, &file)) {
             Some(pid) => Ok(Seen::Held(file, Running::new(pid, path))),
             None => Ok(Seen::Unclear),
         },
-        Err(error) => Err(failed("lock", path)(error.into())),
+        _ if !is_at(&file, path) => Ok(Seen::Unclear),
+        lock => match read_pid(&file).filter(|&pid| names_original(&file, pid)) {
+            Some(pid) => Ok(Seen::Original(file, Running::new(pid, path))),
+            None if lock == Lock::Ours => Ok(Seen::Stale(PidFile::new(path, file))),
+            None => Ok(Seen::Free(file)),
+        },
     }
 }
 
@@ -163,7 +247,7 @@ pub(crate) fn running(path: &Path, settle: Duration) -> Result<Option<Running>, 
     let begin = Instant::now();
     loop {
         match look(path, Owner::Anyone)? {
-            Seen::Nothing | Seen::Stale(_) => return Ok(None),
+            Seen::Nothing | Seen::Stale(_) | Seen::Free(_) => return Ok(None),
             Seen::Held(_, running) | Seen::Original(_, running) => return Ok(Some(running)),
             Seen::Unclear if begin.elapsed() >= settle => {
                 return Err(Error::Busy {
@@ -183,7 +267,7 @@ pub(crate) fn still_names(file: &File, pid: u32) -> bool {
 /// Waits until nobody holds the lock; true if so.
 pub(crate) fn wait_for_lock(file: &File, at_most: Duration) -> bool {
     let begin = Instant::now();
-    while flock(file, FlockOperation::NonBlockingLockExclusive).is_err() {
+    while !matches!(lock::take(file), Ok(Lock::Ours)) {
         if begin.elapsed() >= at_most {
             return false;
         }
@@ -194,11 +278,7 @@ pub(crate) fn wait_for_lock(file: &File, at_most: Duration) -> bool {
 
 /// Removes what a daemon left behind that could not do it itself; the caller holds the lock.
 pub(crate) fn remove_left_behind(file: File, path: &Path) -> Result<(), Error> {
-    PidFile {
-        path: path.to_owned(),
-        file,
-    }
-    .remove()
+    PidFile::new(path, file).remove()
 }
 
 fn create_missing(path: &Path) -> Result<(), Error> {
@@ -217,24 +297,18 @@ fn create_missing(path: &Path) -> Result<(), Error> {
     }
 }
 
-fn read_pid(file: &File) -> Option<u32> {
-    let mut bytes = [0; 16];
-    let length = file.read_at(&mut bytes, 0).ok()?;
-    let pid: u32 = std::str::from_utf8(&bytes[..length])
-        .ok()?
-        .trim()
-        .parse()
-        .ok()?;
-    (pid > 0 && i32::try_from(pid).is_ok()).then_some(pid)
-}
-
 fn holds(pid: u32, file: &File) -> bool {
     let Ok(meta) = file.metadata() else {
         return false;
     };
-    process::has_open(pid, meta.dev(), meta.ino())
+    process::has_open(pid, meta.dev(), meta.ino()).unwrap_or_else(|| {
         // Another user's process, or one that hides itself, does not show its files: then lock, number and owner must do.
-        .unwrap_or_else(|| process::owner(pid).is_some_and(|uid| uid == meta.uid() || uid == 0))
+        match process::owner(pid) {
+            Some(uid) => uid == meta.uid() || uid == 0,
+            // It is there, but hidden altogether. Of our own daemons none is.
+            None => meta.uid() != rustix::process::geteuid().as_raw(),
+        }
+    })
 }
 
 /// Whether the number in the file, which nobody has locked, is that of a daemon of the Python original.

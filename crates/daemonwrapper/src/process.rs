@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal, test_kill_process};
 
 /// A daemon that runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,11 +65,13 @@ pub(crate) fn words(duration: Duration) -> String {
     }
 }
 
-/// Whether the process has the file `dev`/`ino` open; `None` if we may not look.
+/// Whether the process has the file `dev`/`ino` open; `None` if there is such a process but we may not look.
 pub(crate) fn has_open(pid: u32, dev: u64, ino: u64) -> Option<bool> {
     let descriptors = match fs::read_dir(format!("/proc/{pid}/fd")) {
         Ok(descriptors) => descriptors,
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return None,
+        // With /proc mounted so (hidepid=2), other users' processes seem not to be there.
+        Err(_) if is_anothers(pid) => return None,
         Err(_) => return Some(false),
     };
     Some(
@@ -80,7 +82,13 @@ pub(crate) fn has_open(pid: u32, dev: u64, ino: u64) -> Option<bool> {
     )
 }
 
-/// The user that the process runs as; `None` if there is no such process.
+/// Whether there is such a process and we may not signal it: one of another user.
+fn is_anothers(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| test_kill_process(pid) == Err(rustix::io::Errno::PERM))
+}
+
+/// The user that the process runs as; `None` if there is no such process, or it is hidden from us.
 pub(crate) fn owner(pid: u32) -> Option<u32> {
     fs::metadata(format!("/proc/{pid}"))
         .ok()

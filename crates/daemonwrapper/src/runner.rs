@@ -30,6 +30,7 @@ pub struct Runner {
     drain_time: Duration,
     start_timeout: Duration,
     pidfile_timeout: Duration,
+    watch_interval: Duration,
     force: bool,
 }
 
@@ -51,6 +52,7 @@ impl Runner {
             drain_time: Duration::from_secs(30),
             start_timeout: Duration::from_secs(60),
             pidfile_timeout: Duration::from_secs(5),
+            watch_interval: Duration::from_secs(30),
             force: false,
         }
     }
@@ -112,6 +114,13 @@ impl Runner {
         self
     }
 
+    /// How often the running daemon looks whether its PID file is still in place; 30 s by default. A file that is gone is made
+    /// anew. If another daemon has put its own there meanwhile, this one ends.
+    pub fn watch_interval(mut self, time: Duration) -> Self {
+        self.watch_interval = time.clamp(Duration::from_millis(1), LONGEST);
+        self
+    }
+
     /// Whether `stop` and `restart` kill a daemon that has not ended in time; false by default.
     pub fn force(mut self, force: bool) -> Self {
         self.force = force;
@@ -169,7 +178,7 @@ impl Runner {
             Claim::Ours(pid_file) => pid_file,
             Claim::Taken(running) => return Ok(daemon.on_is_running(&running)),
         };
-        let log = match self.open_log(foreground) {
+        let log = match check(daemon).and_then(|()| self.open_log(foreground)) {
             Ok(log) => log,
             Err(error) => {
                 pid_file.remove()?;
@@ -181,6 +190,7 @@ impl Runner {
             log,
             drain_time: self.drain_time,
             start_timeout: self.start_timeout,
+            watch_interval: self.watch_interval,
         };
         if foreground {
             launch.foreground(daemon)
@@ -201,7 +211,11 @@ impl Runner {
         foreground: bool,
         daemon: &mut dyn DaemonRunnerWrapper,
     ) -> Result<ExitCode, Error> {
-        // A daemon that could not come back is not taken down.
+        // A daemon that could not come back is not taken down. The PID file is checked by `stop` itself.
+        if !foreground {
+            detach::check_threads()?;
+        }
+        check(daemon)?;
         drop(self.open_log(foreground)?);
         stop::stop(&self.pid_file_path()?, &self.bounds())?;
         self.start(foreground, Some(self.pidfile_timeout), daemon)
@@ -266,4 +280,10 @@ impl Runner {
             .unwrap_or("/tmp");
         Ok(Path::new(directory).join(format!("{}.pid", self.name)))
     }
+}
+
+fn check(daemon: &dyn DaemonRunnerWrapper) -> Result<(), Error> {
+    daemon
+        .check()
+        .map_err(|error| Error::Check(format!("{error:#}")))
 }

@@ -1,11 +1,14 @@
 //! What the signals do: the first one asks the daemon to end, a second one ends it, SIGHUP reopens the log.
 //!
+//! `stop` must not be that second one if another `stop` waits already: the daemon marks its PID file when it is asked, and a
+//! SIGTERM that follows the first signal too closely to have seen the mark is not counted.
+//!
 //! They are taken by one thread, so that ordinary code, not a signal handler, acts upon them.
 
 use std::io;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::SigSet;
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU};
@@ -20,10 +23,15 @@ use crate::pid_file::PidFile;
 /// How much longer than the drain time the body, and then `on_exit`, may take before the process is ended.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
 
+/// How long after the first signal SIGTERM is taken for the same request.
+const SAME_REQUEST: Duration = Duration::from_secs(1);
+
 /// The signals that the thread takes.
 ///
 /// The three terminal signals are only swallowed, so that nothing can halt the daemon: catching them does what the original's
-/// ignoring did, and unlike ignoring or blocking it is not inherited by programs that the daemon starts. SIGCHLD is swallowed
+/// ignoring did, and unlike ignoring or blocking it is not inherited by programs that the daemon starts. In the foreground
+/// they are left alone: Ctrl-Z is to work, and the system would repeat a write to the terminal for ever that a caught
+/// SIGTTOU has interrupted. SIGCHLD is swallowed
 /// because some supervisors start their children with it ignored, and then no exit status of a child could be had.
 const TAKEN: [i32; 8] = [
     SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGTSTP, SIGTTIN, SIGTTOU, SIGCHLD,
@@ -35,10 +43,10 @@ pub(crate) fn watch(
     pid_file: &Arc<PidFile>,
     log: Option<Arc<LogFile>>,
 ) -> io::Result<()> {
-    // Ctrl-Z is to work in a terminal.
+    let of_terminal = |signal| matches!(signal, SIGTSTP | SIGTTIN | SIGTTOU);
     let taken = TAKEN
         .into_iter()
-        .filter(|&signal| !(context.foreground() && signal == SIGTSTP));
+        .filter(|&signal| !(context.foreground() && of_terminal(signal)));
     let mut signals = Signals::new(taken)?;
     // Whoever started the program may have blocked them.
     SigSet::empty().thread_set_mask()?;
@@ -46,18 +54,24 @@ pub(crate) fn watch(
     thread::Builder::new()
         .name("signals".into())
         .spawn(move || {
-            let mut asked = false;
+            let mut asked: Option<Instant> = None;
             for signal in signals.forever() {
                 let name = signal_name(signal).unwrap_or("signal");
                 match signal {
-                    SIGTERM | SIGINT | SIGQUIT if !asked => {
-                        asked = true;
+                    SIGTERM | SIGINT | SIGQUIT if asked.is_none() => {
+                        asked = Some(Instant::now());
+                        if let Err(error) = pid_file.mark_stopping() {
+                            tracing::debug!("{error}");
+                        }
                         tracing::info!(
                             "{name}: stopping, within {} s",
                             context.drain_time().as_secs()
                         );
                         end_later(context.drain_time() + GRACE, Arc::clone(&pid_file));
                         context.begin_stop();
+                    }
+                    SIGTERM if asked.is_some_and(|at| at.elapsed() < SAME_REQUEST) => {
+                        tracing::info!("{name} again at once: stopping already");
                     }
                     SIGTERM | SIGINT | SIGQUIT => {
                         tracing::warn!("{name} again: ending at once");

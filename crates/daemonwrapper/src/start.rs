@@ -18,6 +18,7 @@ use crate::pid_file::PidFile;
 use crate::report::{self, Listener, Outcome, Reporter};
 use crate::say;
 use crate::signals::{self, GRACE};
+use crate::watch;
 use crate::wrapper::DaemonRunnerWrapper;
 
 /// How long a daemon that has reported its failure may take to vanish before the command returns without it.
@@ -29,6 +30,7 @@ pub(crate) struct Launch {
     pub(crate) log: Log,
     pub(crate) drain_time: Duration,
     pub(crate) start_timeout: Duration,
+    pub(crate) watch_interval: Duration,
 }
 
 impl Launch {
@@ -38,7 +40,7 @@ impl Launch {
     ) -> Result<ExitCode, Error> {
         let context = Context::build(self.drain_time, None);
         let pid_file = Arc::new(self.pid_file);
-        let ending = set_up(self.log, &context, &pid_file).map(|()| {
+        let ending = set_up(self.log, &context, &pid_file, self.watch_interval).map(|()| {
             tracing::info!(
                 "running in the foreground with pid {}, Ctrl-C ends it",
                 std::process::id()
@@ -80,7 +82,7 @@ impl Launch {
         detached: Result<(), Error>,
         mut reporter: Reporter,
     ) -> ExitCode {
-        if let Err(error) = detached.and_then(|()| shed()) {
+        if let Err(error) = detached.and_then(|()| close_inherited()) {
             remove(&self.pid_file);
             reporter.failed(&error.to_string());
             return ExitCode::from(exit::FAILURE);
@@ -88,9 +90,12 @@ impl Launch {
         let pid_file = Arc::new(self.pid_file);
         reporter.pid();
         let context = Context::build(self.drain_time, Some(reporter));
-        let ending = match set_up(self.log, &context, &pid_file) {
+        let ending = match set_up(self.log, &context, &pid_file, self.watch_interval) {
             Ok(()) => life::live(daemon, &context),
-            Err(error) => Ending::Failed(error.to_string()),
+            Err(error) => Ending::Failed {
+                code: exit::FAILURE,
+                reason: error.to_string(),
+            },
         };
         remove(&pid_file);
         // Told last of all, so that the next command finds nothing of this daemon any more.
@@ -101,20 +106,27 @@ impl Launch {
     }
 }
 
-fn shed() -> Result<(), Error> {
-    detach::close_inherited()
-        .and_then(|()| detach::forbid_core_dumps())
-        .map_err(|error| Error::Detach(error.to_string()))
+fn close_inherited() -> Result<(), Error> {
+    detach::close_inherited().map_err(|error| Error::Detach(error.to_string()))
 }
 
 /// What both ways of running have in common. The number is written last: who can find the daemon can also stop it cleanly.
-fn set_up(log: Log, context: &Context, pid_file: &Arc<PidFile>) -> Result<(), Error> {
+fn set_up(
+    log: Log,
+    context: &Context,
+    pid_file: &Arc<PidFile>,
+    watch_interval: Duration,
+) -> Result<(), Error> {
+    detach::forbid_core_dumps()
+        .map_err(|error| Error::Detach(format!("core dumps cannot be switched off: {error}")))?;
     let log_file = log.file().cloned();
     log.install();
     life::log_panics();
     signals::watch(context, pid_file, log_file)
         .map_err(|error| Error::Detach(format!("no signals can be had: {error}")))?;
-    pid_file.write_pid()
+    pid_file.write_pid()?;
+    watch::watch(context, pid_file, watch_interval)
+        .map_err(|error| Error::Detach(format!("the PID file cannot be looked after: {error}")))
 }
 
 fn remove(pid_file: &PidFile) {
@@ -158,14 +170,19 @@ fn wait(
             hint,
         })),
         Outcome::Silent => {
-            if let Some(process) = &heard.process {
-                let _ = process.send(Signal::TERM);
-            }
+            let told = heard
+                .process
+                .as_ref()
+                .is_some_and(|process| process.send(Signal::TERM).is_ok());
             let outcome = match heard.pid {
-                Some(pid) if !ended_within(drain_time + GRACE + GRACE) => {
+                Some(_) if told && ended_within(drain_time + GRACE + GRACE) => {
+                    "has been ended".to_owned()
+                }
+                Some(pid) if told => {
                     format!("was told to end, but its process {pid} is still there")
                 }
-                _ => "has been ended".to_owned(),
+                Some(pid) => format!("could not be told to end, look for its process {pid}"),
+                None => "has not told its process number, so it may still be there".to_owned(),
             };
             Err(Error::NotReady {
                 waited: start_timeout,
@@ -173,5 +190,22 @@ fn wait(
                 hint,
             })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_daemon_that_was_not_told_to_end_is_not_said_to_have_ended() {
+        let (listener, reporter) = report::channel().unwrap();
+        let time = Duration::from_millis(20);
+        let error = wait(listener, Ok(()), time, time, String::new()).unwrap_err();
+        drop(reporter);
+        assert_eq!(
+            error.to_string(),
+            "the daemon was not ready within 0.02 s and has not told its process number, so it may still be there"
+        );
     }
 }

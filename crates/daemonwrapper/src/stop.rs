@@ -9,12 +9,15 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use crate::error::Error;
-use crate::pid_file::{self, Owner, Seen};
+use crate::pid_file::{self, Owner, Seen, check_directory};
 use crate::process::{Handle, Running};
 use crate::say;
 
 /// After this time of waiting the user is told what is being waited for.
 const SILENCE: Duration = Duration::from_secs(2);
+
+/// How long to wait between two looks at a PID file.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// How a stop went that did not fail.
 #[derive(Debug, PartialEq)]
@@ -33,8 +36,14 @@ pub(crate) struct Bounds {
     pub(crate) force: bool,
 }
 
-/// Asks the daemon to end and waits until it has done so.
+/// Asks the daemon to end, unless it has been asked before, and waits until it has done so.
 pub(crate) fn stop(path: &Path, bounds: &Bounds) -> Result<Stopped, Error> {
+    match check_directory(path) {
+        Err(Error::PidFile { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            return Ok(Stopped::NothingRan);
+        }
+        checked => checked?,
+    }
     let begin = Instant::now();
     loop {
         match pid_file::look(path, Owner::Us)? {
@@ -43,21 +52,25 @@ pub(crate) fn stop(path: &Path, bounds: &Bounds) -> Result<Stopped, Error> {
                 left_behind.remove()?;
                 return Ok(Stopped::NothingRan);
             }
+            // At the second look, for the first one may have met a daemon that was just starting.
+            Seen::Free(_) if begin.elapsed() >= PAUSE => return Ok(Stopped::NothingRan),
+            Seen::Free(_) => {}
             Seen::Held(file, running) => {
                 // Only now that the process is held fast does it tell anything that the file names it and it has the file open.
                 if let Some(handle) = open(running.pid)?
                     && pid_file::still_names(&file, running.pid)
                 {
-                    end(&handle, &running, bounds)?;
-                    return clear_up(file, path, running.pid, bounds);
+                    let asked = pid_file::is_stopping(&file);
+                    end(&handle, &running, asked, bounds)?;
+                    return clear_up(file, path, bounds);
                 }
             }
             Seen::Original(file, running) => {
                 if let Some(handle) = open(running.pid)?
                     && pid_file::names_original(&file, running.pid)
                 {
-                    end(&handle, &running, bounds)?;
-                    return clear_up(file, path, running.pid, bounds);
+                    end(&handle, &running, false, bounds)?;
+                    return clear_up(file, path, bounds);
                 }
             }
             Seen::Unclear if begin.elapsed() >= bounds.settle => {
@@ -67,7 +80,7 @@ pub(crate) fn stop(path: &Path, bounds: &Bounds) -> Result<Stopped, Error> {
             }
             Seen::Unclear => {}
         }
-        thread::sleep(Duration::from_millis(20));
+        thread::sleep(PAUSE);
     }
 }
 
@@ -75,13 +88,16 @@ fn open(pid: u32) -> Result<Option<Handle>, Error> {
     Handle::open(pid).map_err(|source| Error::Stop { pid, source })
 }
 
-fn end(process: &Handle, running: &Running, bounds: &Bounds) -> Result<(), Error> {
+fn end(process: &Handle, running: &Running, asked: bool, bounds: &Bounds) -> Result<(), Error> {
     let pid = running.pid;
     let failed = |source: io::Error| match source.kind() {
         io::ErrorKind::PermissionDenied => Error::NotPermitted { pid },
         _ => Error::Stop { pid, source },
     };
-    process.send(Signal::TERM).map_err(failed)?;
+    // A second signal would break off what the daemon is just finishing.
+    if !asked {
+        process.send(Signal::TERM).map_err(failed)?;
+    }
     if process.wait(bounds.ending.min(SILENCE)).map_err(failed)? {
         return Ok(());
     }
@@ -106,14 +122,11 @@ fn end(process: &Handle, running: &Running, bounds: &Bounds) -> Result<(), Error
     })
 }
 
-/// The daemon removes its file by itself, unless it was killed.
-fn clear_up(file: File, path: &Path, pid: u32, bounds: &Bounds) -> Result<Stopped, Error> {
-    if !pid_file::wait_for_lock(&file, bounds.settle) {
-        return Err(Error::StillRunning {
-            pid,
-            waited: bounds.ending,
-        });
+/// The daemon removes its file by itself, unless it was killed. It has ended in any case: if the lock is not to be had,
+/// somebody else has got it, and the file is theirs to deal with.
+fn clear_up(file: File, path: &Path, bounds: &Bounds) -> Result<Stopped, Error> {
+    if pid_file::wait_for_lock(&file, bounds.settle) {
+        pid_file::remove_left_behind(file, path)?;
     }
-    pid_file::remove_left_behind(file, path)?;
     Ok(Stopped::Ended)
 }

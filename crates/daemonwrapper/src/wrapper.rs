@@ -11,6 +11,17 @@ use crate::say;
 ///
 /// Only [`body`](Self::body) has to be written; the other hooks have the original's behaviour.
 pub trait DaemonRunnerWrapper {
+    /// Looks whether the daemon can start at all, for example whether its settings can be read. `start` calls it before the
+    /// fork, so it must not start threads; `restart` also before it stops a daemon that could not come back. By default nothing
+    /// is looked at.
+    ///
+    /// # Errors
+    ///
+    /// The command ends with the error's text and exit code 1, and nothing has been changed.
+    fn check(&self) -> anyhow::Result<()> {
+        Ok(())
+    }
+
     /// The work of the daemon. It runs in the daemon's own process, after the fork.
     ///
     /// It should call [`Context::ready`] as soon as it can do its work, for `start` waits for that, and return when it
@@ -18,7 +29,7 @@ pub trait DaemonRunnerWrapper {
     ///
     /// # Errors
     ///
-    /// An error ends the daemon with exit code 1. It is logged, and printed by `start` if it still waits.
+    /// An error ends the daemon with exit code 1, or with that of an [`ExitWith`](crate::ExitWith). It is logged, and printed by `start` if it still waits.
     fn body(&mut self, context: &Context) -> anyhow::Result<()>;
 
     /// Called once at every end of [`body`](Self::body): return, error or panic. By default it logs the original's sentence.

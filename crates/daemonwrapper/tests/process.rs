@@ -118,9 +118,52 @@ fn signals_that_the_caller_blocked_or_ignored_work_all_the_same() {
         .stdin(Stdio::null());
     let said = finish(start).expect(0);
     assert!(said.err.starts_with("started with pid "), "{}", said.err);
-    assert_eq!(status_field(place.pid(), "SigBlk"), "0000000000000000");
-    place.run("stop", &[]).expect(0);
+    let pid = place.pid();
+    assert_eq!(status_field(pid, "SigBlk"), "0000000000000000");
+    let ignored = u64::from_str_radix(&status_field(pid, "SigIgn"), 16).unwrap();
+    for (name, number) in [("INT", 2), ("CHLD", 17)] {
+        assert!(ignored & (1 << (number - 1)) == 0, "{name} is ignored");
+    }
+    signal(pid, "CHLD");
+    signal(pid, "HUP");
+    wait_until("the log to be reopened", || {
+        place.log().contains("reopened")
+    });
+    assert!(alive(pid));
+    signal(pid, "INT");
+    wait_until("its end", || !alive(pid));
     assert_eq!(place.events(), "body stopping finished on_exit ");
+    assert!(!place.pid_file().exists());
+}
+
+#[test]
+fn in_the_foreground_the_terminal_keeps_its_signals_and_there_is_no_core_dump() {
+    let place = Place::new();
+    let mut start = Command::new("sh");
+    let probe = format!(
+        "ulimit -c unlimited 2>/dev/null; exec '{}' start '{}' -f 2>'{}'",
+        common::program().display(),
+        place.path("").display(),
+        place.path("stderr").display()
+    );
+    start.args(["-c", &probe]).stdin(Stdio::null());
+    let mut child = start.spawn().unwrap();
+    let said = || fs::read_to_string(place.path("stderr")).unwrap_or_default();
+    wait_until("it to be ready", || said().contains("started with pid"));
+    let pid = child.id();
+    let caught = u64::from_str_radix(&status_field(pid, "SigCgt"), 16).unwrap();
+    for number in [20, 21, 22] {
+        assert!(caught & (1 << (number - 1)) == 0, "signal {number}");
+    }
+    let limits = proc(pid, "limits");
+    let core = limits
+        .lines()
+        .find(|line| line.starts_with("Max core"))
+        .unwrap();
+    let core: Vec<_> = core.split_whitespace().collect();
+    assert_eq!(core[4..6], ["0", "0"]);
+    signal(pid, "TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
 #[test]
@@ -253,6 +296,9 @@ fn exit_codes_and_panics_of_other_threads() {
         (said.code, said.err)
     };
     assert_eq!(code("mode=fail").0, 1);
+    let (own, log) = code("mode=fail-75");
+    assert_eq!(own, 75);
+    assert!(log.contains("told to fail with 75"), "{log}");
     let (panicked, log) = code("mode=panic");
     assert_eq!(panicked, 101);
     assert!(
@@ -303,6 +349,23 @@ fn a_second_signal_ends_it_at_once() {
     assert!(begin.elapsed() < Duration::from_secs(3));
     assert!(!place.pid_file().exists());
     assert!(!place.events().contains("on_exit"));
+}
+
+#[test]
+fn sigterm_at_once_again_is_the_same_request_and_later_insists() {
+    let place = Place::new();
+    let mut probe = place.foreground(&["mode=deaf"]);
+    let pid = probe.child.id();
+    signal(pid, "TERM");
+    wait_until("the first signal", || place.events().contains("stopping"));
+    let asked = Instant::now();
+    signal(pid, "TERM");
+    std::thread::sleep(Duration::from_millis(200));
+    // Only a very busy machine could have taken longer.
+    assert!(alive(pid) || asked.elapsed() > Duration::from_millis(900));
+    std::thread::sleep(Duration::from_secs(1));
+    signal(pid, "TERM");
+    assert_eq!(probe.code(), 128 + 15);
 }
 
 #[test]

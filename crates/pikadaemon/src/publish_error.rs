@@ -28,6 +28,14 @@ pub enum PublishError {
         /// The routing key.
         routing_key: String,
     },
+    /// The broker does not take this message there: no such exchange, no right to publish to it, too large.
+    #[error("RabbitMQ takes no such message for exchange '{exchange}': {reason}")]
+    Denied {
+        /// The exchange; the default exchange has the empty name.
+        exchange: String,
+        /// The broker's words.
+        reason: String,
+    },
     /// Neither confirmed nor refused in time.
     #[error("RabbitMQ did not confirm the message within {} s", .after.as_secs_f32())]
     Timeout {
@@ -40,37 +48,30 @@ pub enum PublishError {
         /// Its length in bytes.
         length: usize,
     },
-    /// The broker denies it: no such exchange, no permission, too large a message.
-    #[error("RabbitMQ denies publishing: {text}")]
-    Denied {
-        /// The broker's words.
-        text: String,
-    },
-    /// The connection is gone: whether the message arrived is not known.
+    /// There is no connection to publish on any more: the message did not leave this process.
+    #[error("the connection to RabbitMQ was lost before the message was sent: {0}")]
+    NotSent(lapin::Error),
+    /// The connection or channel is gone: whether the message arrived is not known.
     #[error("the connection to RabbitMQ was lost while publishing: {0}")]
-    Lost(lapin::Error),
+    Lost(#[from] lapin::Error),
 }
 
 impl PublishError {
     /// Whether the session itself is in doubt, as against this one message.
     #[must_use]
     pub fn is_session_lost(&self) -> bool {
-        matches!(self, Self::Lost(_) | Self::Timeout { .. })
+        matches!(
+            self,
+            Self::Lost(_) | Self::NotSent(_) | Self::Timeout { .. }
+        )
     }
 }
 
-/// What concerns one channel is the broker's verdict on what was asked there; anything else is a loss.
-impl From<lapin::Error> for PublishError {
-    fn from(error: lapin::Error) -> Self {
-        match error.kind() {
-            lapin::ErrorKind::ProtocolError(amqp)
-                if matches!(amqp.kind(), AMQPErrorKind::Soft(_)) =>
-            {
-                Self::Denied {
-                    text: amqp.get_message().to_string(),
-                }
-            }
-            _ => Self::Lost(error),
-        }
+/// Whether the broker closed only a channel because of this error: the connection is as good as before.
+#[must_use]
+pub fn is_channel_error(error: &lapin::Error) -> bool {
+    match error.kind() {
+        lapin::ErrorKind::ProtocolError(amqp) => matches!(amqp.kind(), AMQPErrorKind::Soft(_)),
+        _ => false,
     }
 }

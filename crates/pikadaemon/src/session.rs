@@ -12,7 +12,7 @@ use lapin::options::{
     BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions, BasicRejectOptions,
     ExchangeDeclareOptions, QueueDeclareOptions,
 };
-use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
+use lapin::protocol::AMQPSoftError;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Channel, Consumer, ExchangeKind};
 use tokio::task::JoinSet;
@@ -24,6 +24,7 @@ use crate::connect_error::is;
 use crate::daemon::{Plan, Report};
 use crate::link::{Link, connect, within};
 use crate::message::{Message, OnMessage, Outgoing, Settle};
+use crate::publish_error::is_channel_error;
 use crate::publisher::Publisher;
 use crate::{ConnectError, ConnectionParams, PublishError};
 
@@ -67,13 +68,15 @@ impl Session {
             .await
     }
 
-    /// Keeps a message for which no queue is bound in the durable queue `<input queue>.parked`, with where it should have
-    /// gone in headers: `x-edeposit-exchange`, `x-edeposit-routing-key`, `x-edeposit-reason`.
+    /// Keeps a message that no queue takes in the durable queue `<input queue>.parked`, with where it should have gone in
+    /// headers: `x-edeposit-exchange` (no `exchange` given: the output exchange), `x-edeposit-routing-key`,
+    /// `x-edeposit-reason`.
     ///
     /// # Errors
     /// It could not be kept; what it answers must not be acknowledged.
     pub async fn park(
         &self,
+        exchange: Option<&str>,
         routing_key: &str,
         message: &Outgoing,
         reason: &str,
@@ -81,7 +84,10 @@ impl Session {
         let queue = format!("{}.parked", self.input_queue);
         let mut parked = message.clone();
         for (name, value) in [
-            ("x-edeposit-exchange", self.output_exchange.as_str()),
+            (
+                "x-edeposit-exchange",
+                exchange.unwrap_or(&self.output_exchange),
+            ),
             ("x-edeposit-routing-key", routing_key),
             ("x-edeposit-reason", reason),
         ] {
@@ -193,10 +199,9 @@ impl LiveSession {
                         warn!(reason, "RabbitMQ has blocked publishing; answers wait");
                     }
                     Some(lapin::Event::ConnectionUnblocked) => info!("RabbitMQ takes messages again"),
-                    // Told for channels too; whoever uses the channel hears of it.
-                    Some(lapin::Event::Error(e)) if !is_about_a_channel(&e) => {
-                        return Ended::Lost(format!("publishing connection: {e}"));
-                    }
+                    // Whoever published on that channel is told, and decides.
+                    Some(lapin::Event::Error(e)) if is_channel_error(&e) => debug!(error = %e, "publishing channel"),
+                    Some(lapin::Event::Error(e)) => return Ended::Lost(format!("publishing connection: {e}")),
                     Some(event) => debug!(?event, "publishing connection"),
                     None => return Ended::Lost("the publishing connection is gone".to_owned()),
                 },
@@ -304,7 +309,11 @@ const PASSIVE_QUEUE: QueueDeclareOptions = QueueDeclareOptions {
     nowait: false,
 };
 
-async fn check_exchange(
+/// Makes sure that an exchange is there.
+///
+/// # Errors
+/// It is not, or the broker does not answer; see [`ConnectError`].
+pub async fn check_exchange(
     params: &ConnectionParams,
     link: &Link,
     exchange: &str,
@@ -334,7 +343,11 @@ async fn check_exchange(
     })
 }
 
-async fn check_queue(
+/// Makes sure that a queue is there. If it is not, the broker closes the channel.
+///
+/// # Errors
+/// It is not, or the broker does not answer; see [`ConnectError`].
+pub async fn check_queue(
     params: &ConnectionParams,
     channel: &Channel,
     queue: &str,
@@ -353,10 +366,6 @@ async fn check_queue(
         }
     })?;
     Ok(())
-}
-
-fn is_about_a_channel(error: &lapin::Error) -> bool {
-    matches!(error.kind(), lapin::ErrorKind::ProtocolError(amqp) if matches!(amqp.kind(), AMQPErrorKind::Soft(_)))
 }
 
 fn is_not_found(error: &lapin::Error) -> bool {

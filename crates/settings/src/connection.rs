@@ -22,7 +22,7 @@ pub struct Connection {
     pub password: Secret,
     /// TLS, if it is to be used.
     pub tls: Option<Tls>,
-    /// How long connecting may take in all: name, TCP, TLS and login.
+    /// How long each step of connecting may take: opening the connection, TLS, login, each check of the schema.
     pub connect_timeout: Duration,
     /// Heartbeat interval to propose to the server, in whole seconds.
     pub heartbeat: Duration,

@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use indexmap::IndexMap;
 
 use crate::file::{self, Given};
-use crate::secret::{is_secret, shown};
+use crate::secret::shown;
 use crate::suggest::nearest;
 use crate::{Default, Error, Origin, Sources};
 
@@ -103,12 +103,13 @@ impl Constants {
                 (name, Held { text, origin })
             })
             .collect();
+        let (file, warnings) = sources.find(file_name);
         let mut constants = Constants {
             values,
             convention: names.convention,
             renamed: names.renamed,
-            file: sources.find(file_name),
-            warnings: Vec::new(),
+            file,
+            warnings,
         };
         if let Some(path) = constants.file.clone() {
             constants.apply_file(&path)?;
@@ -129,13 +130,11 @@ impl Constants {
         for (name, given) in members {
             self.apply(&name, given, &origin);
         }
-        let holds_password = self
-            .values
-            .iter()
-            .any(|(name, held)| held.origin == origin && is_secret(name) && !held.text.is_empty());
-        if holds_password {
-            self.warnings.extend(file::readable_by_others(path));
-        }
+        let holds_password = self.values.iter().any(|(name, held)| {
+            held.origin == origin && !held.text.is_empty() && shown(name, &held.text) != held.text
+        });
+        self.warnings
+            .extend(file::open_to_others(path, holds_password));
         Ok(())
     }
 

@@ -337,20 +337,60 @@ fn passwords_are_never_shown() {
 }
 
 #[test]
-fn a_password_in_a_readable_file_draws_a_warning() {
+fn a_file_that_is_open_to_others_draws_a_warning() {
     let world = World::new();
-    for (mode, warned) in [(0o600, false), (0o640, true), (0o604, true), (0o622, false)] {
-        let path = world.home(r#"{"ALEPH_PASSWORD": "x"}"#);
+    let warnings = |text: &str, mode: u32| {
+        let path = world.home(text);
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-        let expected = format!(
-            "{0} holds a password and other users can read it: run chmod 600 {0}",
-            path.display()
-        );
         let constants = world.load().unwrap();
-        assert_eq!(constants.warnings().contains(&expected), warned, "{mode:o}");
+        let path = path.display().to_string();
+        constants.warnings().join("\n").replace(&path, "F")
+    };
+    let password = r#"{"ALEPH_PASSWORD": "x"}"#;
+    assert_eq!(warnings(password, 0o600), "");
+    for mode in [0o640, 0o604] {
+        assert_eq!(
+            warnings(password, mode),
+            "F holds a password and other users can read it: run chmod 600 F"
+        );
     }
-    let path = world.home(r#"{"ALEPH_LIMIT": 1}"#);
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    assert_eq!(
+        warnings(password, 0o666),
+        "F holds a password and other users can read and change it: run chmod 600 F"
+    );
+    let changed = "F can be changed by other users: run chmod ";
+    assert_eq!(warnings(password, 0o622), format!("{changed}600 F"));
+    // Whoever can change it can send the password of the environment to a server of his own.
+    let no_password = r#"{"ALEPH_LIMIT": 1}"#;
+    assert_eq!(warnings(no_password, 0o644), "");
+    for mode in [0o664, 0o602] {
+        assert_eq!(warnings(no_password, mode), format!("{changed}go-w F"));
+    }
+}
+
+#[test]
+fn a_place_that_cannot_be_looked_at_is_passed_over_with_a_warning() {
+    let world = World::new();
+    world.etc(r#"{"ALEPH_LIMIT": 7}"#);
+    let home = world.sources.home.clone().unwrap();
+    // Nobody, not even root, gets through a link to itself.
+    fs::create_dir(&home).unwrap();
+    std::os::unix::fs::symlink("edeposit", home.join("edeposit")).unwrap();
+    let constants = world.load().unwrap();
+    assert_eq!(constants.get("ALEPH_LIMIT"), Some("7"));
+    let [warning] = constants.warnings() else {
+        panic!("{:?}", constants.warnings());
+    };
+    let path = home.join("edeposit/aleph.json");
+    let begin = format!(
+        "cannot look whether there is a {}, going on without it: ",
+        path.display()
+    );
+    assert!(warning.starts_with(&begin), "{warning}");
+
+    // No directory at all: nothing can be there.
+    fs::remove_dir_all(&home).unwrap();
+    fs::write(&home, "").unwrap();
     assert!(world.load().unwrap().warnings().is_empty());
 }
 

@@ -88,21 +88,26 @@ fn without_place(message: &str) -> String {
     }
 }
 
-/// If users other than the owner can read the file: the warning, with the command that mends it.
-pub(crate) fn readable_by_others(path: &Path) -> Option<String> {
+/// If users other than the owner can change the file, or read the password in it: the warning, with the command that
+/// mends it.
+pub(crate) fn open_to_others(path: &Path, holds_password: bool) -> Option<String> {
     let metadata = fs::metadata(path).ok()?;
-    if metadata.mode() & 0o044 == 0 {
-        return None;
-    }
+    let readable = holds_password && metadata.mode() & 0o044 != 0;
+    let writable = metadata.mode() & 0o022 != 0;
+    let problem = match (readable, writable) {
+        (true, true) => "holds a password and other users can read and change it",
+        (true, false) => "holds a password and other users can read it",
+        (false, true) => "can be changed by other users",
+        (false, false) => return None,
+    };
+    let mode = if holds_password { "600" } else { "go-w" };
     let path = path.display();
     let me = rustix::process::geteuid().as_raw();
     // Taking the right to read from a file of somebody else would lock us out as well.
     let command = if me == 0 || me == metadata.uid() {
-        format!("chmod 600 {path}")
+        format!("chmod {mode} {path}")
     } else {
-        format!("chown {me} {path} && chmod 600 {path}")
+        format!("chown {me} {path} && chmod {mode} {path}")
     };
-    Some(format!(
-        "{path} holds a password and other users can read it: run {command}"
-    ))
+    Some(format!("{path} {problem}: run {command}"))
 }

@@ -71,8 +71,8 @@
 //! | `ALEPH_LINK_EXPORT` (input queue `updater`) | `aleph` | `update-links` |
 //! | any other | the name in lower case | the name in lower case |
 //!
-//! A new submodule needs no entry anywhere: setting `RABBITMQ_MY_THING_VIRTUALHOST`, or just
-//! asking for `settings.submodule("my_thing")`, is enough.
+//! A new submodule needs no entry anywhere: asking for `settings.submodule("my_thing")` is enough.
+//! To have it listed among all submodules, set its `RABBITMQ_MY_THING_VIRTUALHOST`.
 //!
 //! ```
 //! use edeposit_settings::{Settings, Sources};
@@ -100,7 +100,7 @@ pub use connection::{Connection, Tls};
 pub use constants::Constants;
 pub use error::Error;
 pub use origin::{Default, Origin};
-pub use secret::Secret;
+pub use secret::{Secret, shown};
 pub use settings::Settings;
 pub use sources::Sources;
 pub use submodule::{AmqpSettings, Submodule};

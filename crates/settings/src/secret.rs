@@ -46,9 +46,12 @@ pub(crate) fn is_secret(name: &str) -> bool {
             .any(|word| name.contains(word))
 }
 
-/// The value as it may be shown to people.
-pub(crate) fn shown<'a>(name: &str, value: &'a str) -> &'a str {
-    let url_with_user = value.contains("://") && value.contains('@');
+/// The value of the constant of this name as it may be shown to people: `***` for a password, and for an address with a
+/// user in it, for a password may be there too.
+#[must_use]
+pub fn shown<'a>(name: &str, value: &'a str) -> &'a str {
+    let is_url = name.ends_with("_URL") || value.contains("://");
+    let url_with_user = is_url && value.contains('@');
     if is_secret(name) || url_with_user {
         "***"
     } else {
@@ -72,6 +75,7 @@ mod tests {
         assert_eq!(shown("RABBITMQ_USER_PASSWORD", "x"), "***");
         assert_eq!(shown("RABBITMQ_USER_PASSWORD_FILE", "/x"), "/x");
         assert_eq!(shown("RABBITMQ_MANAGEMENT_URL", "http://u:p@h"), "***");
+        assert_eq!(shown("ALEPH_URL", "u:p@h"), "***");
         assert_eq!(shown("RABBITMQ_HOST", "h"), "h");
     }
 }

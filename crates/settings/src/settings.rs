@@ -47,7 +47,7 @@ impl Settings {
         };
         let mut constants = Constants::load_names("amqp.json", names, sources)?;
         if let Ok(Some(path)) = connection::password_file(&constants) {
-            file::readable_by_others(&path)
+            file::open_to_others(&path, true)
                 .into_iter()
                 .for_each(|warning| constants.warn(warning));
         }
@@ -61,7 +61,7 @@ impl Settings {
     fn warn_of_near_names(&mut self) {
         let known: Vec<&str> = table::known_submodules().collect();
         let warnings: Vec<String> = self
-            .xs()
+            .xs(table::x_of_constant)
             .into_iter()
             .filter(|x| x.len() > 4 && !known.contains(x))
             .filter_map(|x| {
@@ -78,11 +78,11 @@ impl Settings {
         }
     }
 
-    /// The `<X>` of all submodules, those of the table first.
-    fn xs(&self) -> Vec<&str> {
+    /// The `<X>` of all submodules, those of the table first, then those that `x_of` finds in the name of a constant.
+    fn xs(&self, x_of: fn(&str) -> Option<&str>) -> Vec<&str> {
         let mut xs: Vec<&str> = table::known_submodules().collect();
         for name in self.constants.get_all_constants() {
-            if let Some(x) = table::x_of_constant(name)
+            if let Some(x) = x_of(name)
                 && !xs.contains(&x)
             {
                 xs.push(x);
@@ -91,10 +91,13 @@ impl Settings {
         xs
     }
 
-    /// Names of all submodules: those of the original, then new ones for which a constant is set.
+    /// Names of all submodules: those of the original, then new ones whose `RABBITMQ_<X>_VIRTUALHOST` is set.
     #[must_use]
     pub fn submodule_names(&self) -> Vec<String> {
-        self.xs().iter().map(|x| x.to_ascii_lowercase()).collect()
+        self.xs(table::x_of_virtual_host)
+            .iter()
+            .map(|x| x.to_ascii_lowercase())
+            .collect()
     }
 
     /// The settings of one submodule. It need not be mentioned anywhere: what is not set follows
@@ -117,7 +120,7 @@ impl Settings {
     /// # Errors
     /// A constant's value does not do; with one queue as both input and output, for example.
     pub fn get_amqp_settings(&self) -> Result<IndexMap<String, AmqpSettings>, Error> {
-        self.xs()
+        self.xs(table::x_of_virtual_host)
             .into_iter()
             .map(|x| {
                 let submodule = Submodule::from_constants(&self.constants, x)?;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// The places where settings are looked for. [`Sources::of_process`] is what programs use;
@@ -44,16 +45,32 @@ impl Sources {
     }
 
     /// The file to read, if there is one. It need not be readable, nor even exist if it was named
-    /// explicitly: reading tells.
-    pub(crate) fn find(&self, file_name: &str) -> Option<PathBuf> {
+    /// explicitly: reading tells. With it, a warning for each place that could not be looked at.
+    ///
+    /// Such a place is passed over, as by the original: a daemon that runs as another user may still
+    /// have root's `HOME`.
+    pub(crate) fn find(&self, file_name: &str) -> (Option<PathBuf>, Vec<String>) {
+        let mut warnings = Vec::new();
         if let Some(path) = &self.explicit {
-            return Some(path.clone());
+            return (Some(path.clone()), warnings);
         }
         let etc = Some(&self.etc).filter(|etc| !etc.as_os_str().is_empty());
-        [self.home.as_ref(), etc]
+        let file = [self.home.as_ref(), etc]
             .into_iter()
             .flatten()
             .map(|directory| directory.join("edeposit").join(file_name))
-            .find(|path| path.exists())
+            .find(|path| match path.try_exists() {
+                Ok(exists) => exists,
+                // A directory on the way that is none, such as a `HOME` of /dev/null: no file.
+                Err(error) if error.kind() == ErrorKind::NotADirectory => false,
+                Err(error) => {
+                    let path = path.display();
+                    warnings.push(format!(
+                        "cannot look whether there is a {path}, going on without it: {error}"
+                    ));
+                    false
+                }
+            });
+        (file, warnings)
     }
 }

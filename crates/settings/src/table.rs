@@ -130,6 +130,12 @@ pub(crate) fn x_of_constant(name: &str) -> Option<&str> {
     split(name, SCHEMA.iter().chain(&PER_SUBMODULE).copied()).map(|(x, _)| x)
 }
 
+/// The `<X>` of a constant by which a submodule that is not in the table is listed. The other endings are too common for
+/// that: `RABBITMQ_MY_PREFETCH` may be anything.
+pub(crate) fn x_of_virtual_host(name: &str) -> Option<&str> {
+    split(name, ["VIRTUALHOST"].into_iter()).map(|(x, _)| x)
+}
+
 /// Is this a submodule's constant, in the table or not?
 pub(crate) fn follows_convention(name: &str) -> bool {
     x_of_constant(name).is_some()
@@ -182,6 +188,11 @@ mod tests {
             Some("MY_THING")
         );
         assert_eq!(x_of_constant("RABBITMQ_GREETER_PREFETCH"), Some("GREETER"));
+        assert_eq!(x_of_virtual_host("RABBITMQ_GREETER_PREFETCH"), None);
+        assert_eq!(
+            x_of_virtual_host("RABBITMQ_GREETER_VIRTUALHOST"),
+            Some("GREETER")
+        );
         assert_eq!(x_of_constant("RABBITMQ_PREFETCH"), None);
         assert_eq!(x_of_constant("RABBITMQ__PREFETCH"), None);
         assert_eq!(x_of_constant("RABBITMQ_greeter_PREFETCH"), None);

@@ -98,7 +98,7 @@ fn a_lock_without_a_holders_number_is_busy() {
     let mut stranger = Command::new("sleep").arg("60").spawn().unwrap();
     fs::write(&path, format!("{}\n", stranger.id())).unwrap();
     busy(&path);
-    assert!(!still_names(&file.file, stranger.id()));
+    assert!(!still_names(&file.open().file, stranger.id()));
     stranger.kill().unwrap();
     stranger.wait().unwrap();
 }
@@ -191,14 +191,40 @@ fn refuses_what_others_may_write() {
         let (_directory, path) = place();
         fs::write(&path, "1\n").unwrap();
         fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
-        assert!(refusal(&path).contains(&format!("{mode:04o}")));
+        let text = refusal(&path);
+        assert!(
+            text.contains(&format!("{mode:04o}")) && text.contains("Remove it"),
+            "{text}"
+        );
     }
+}
+
+#[test]
+fn refuses_a_directory_in_which_others_may_rename_files() {
     let (directory, path) = place();
-    fs::set_permissions(directory.path(), Permissions::from_mode(0o777)).unwrap();
-    let error = claim(&path).unwrap_err().to_string();
-    assert!(error.contains("sticky"), "{error}");
-    fs::set_permissions(directory.path(), Permissions::from_mode(0o1777)).unwrap();
-    ours(&path);
+    for mode in [0o777, 0o775, 0o757] {
+        fs::set_permissions(directory.path(), Permissions::from_mode(mode)).unwrap();
+        let error = claim(&path).unwrap_err().to_string();
+        assert!(
+            error.contains(&format!("mode {mode:04o}, no sticky bit"))
+                && !error.contains("Remove it"),
+            "{error}"
+        );
+        assert!(!path.exists());
+    }
+    for mode in [0o1777, 0o1775, 0o755] {
+        fs::set_permissions(directory.path(), Permissions::from_mode(mode)).unwrap();
+        ours(&path).remove().unwrap();
+    }
+    if !rustix::process::geteuid().is_root() {
+        return eprintln!("not checked: only root can give a directory to another user");
+    }
+    for mode in [0o1777, 0o755] {
+        fs::set_permissions(directory.path(), Permissions::from_mode(mode)).unwrap();
+        std::os::unix::fs::chown(directory.path(), Some(65_534), None).unwrap();
+        let error = claim(&path).unwrap_err().to_string();
+        assert!(error.contains("belongs to user 65534"), "{error}");
+    }
 }
 
 #[test]
@@ -213,6 +239,7 @@ fn refuses_another_users_file_but_reports_on_it() {
     };
     let text = look(&path, Owner::Us).err().unwrap().to_string();
     assert!(text.contains(&format!("belongs to user {owner}")), "{text}");
+    assert!(!text.contains("Remove it"), "{text}");
     assert_eq!(running(&path, SETTLE).unwrap(), None);
 }
 
@@ -266,4 +293,64 @@ fn a_running_python_original_counts_though_it_does_not_lock() {
     other.kill().unwrap();
     other.wait().unwrap();
     ours(&path);
+}
+
+#[test]
+fn no_strangers_lock_passes_for_a_daemons() {
+    let (_directory, path) = place();
+    fs::write(&path, "4711\n").unwrap();
+    let stranger = File::open(&path).unwrap();
+    lock::take_as_a_reader(&stranger);
+    rustix::fs::flock(&stranger, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    assert_eq!(running(&path, SETTLE).unwrap(), None);
+    assert!(matches!(look(&path, Owner::Us), Ok(Seen::Free(_))));
+    let file = ours(&path);
+    file.write_pid().unwrap();
+    assert!(!is_at(&stranger, &path), "made anew");
+    assert!(running(&path, SETTLE).unwrap().is_some());
+    // Nor can he say anything about a daemon that runs.
+    let stranger = File::open(&path).unwrap();
+    assert_eq!(lock::take(&stranger).ok(), None, "not open for writing");
+    assert!(running(&path, SETTLE).unwrap().is_some());
+}
+
+#[test]
+fn a_file_that_is_gone_is_made_anew() {
+    let (_directory, path) = place();
+    let file = ours(&path);
+    file.write_pid().unwrap();
+    assert!(matches!(file.keep(), Ok(Kept::InPlace)));
+    fs::remove_file(&path).unwrap();
+    assert!(matches!(file.keep(), Ok(Kept::MadeAnew)));
+    assert!(matches!(file.keep(), Ok(Kept::InPlace)));
+    let found = running(&path, SETTLE).unwrap().unwrap();
+    assert_eq!(found.pid, std::process::id());
+    // What cannot be trusted is left alone, and so is another daemon's.
+    fs::remove_file(&path).unwrap();
+    symlink("/dev/null", &path).unwrap();
+    assert!(file.keep().unwrap_err().to_string().contains("link"));
+    fs::remove_file(&path).unwrap();
+    let other = ours(&path);
+    other.write_pid().unwrap();
+    assert!(matches!(file.keep(), Ok(Kept::Lost(_))));
+    other.remove().unwrap();
+    file.remove().unwrap();
+    assert!(matches!(file.keep(), Ok(Kept::InPlace)));
+    assert!(!path.exists(), "at the end it stays away");
+}
+
+#[test]
+fn a_daemon_that_was_told_to_end_is_marked_and_still_found() {
+    let (_directory, path) = place();
+    let file = ours(&path);
+    file.write_pid().unwrap();
+    assert!(!is_stopping(&File::open(&path).unwrap()));
+    file.mark_stopping().unwrap();
+    assert!(is_stopping(&File::open(&path).unwrap()));
+    let pid = std::process::id();
+    assert_eq!(
+        fs::read_to_string(&path).unwrap(),
+        format!("{pid}\nstopping\n")
+    );
+    assert_eq!(running(&path, SETTLE).unwrap().unwrap().pid, pid);
 }

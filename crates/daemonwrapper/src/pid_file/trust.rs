@@ -55,32 +55,31 @@ fn check_uid(path: &Path, uid: u32, owner: Owner) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whoever may rename files in the directory may exchange the PID file, and so let two daemons run.
+/// Whoever may rename files in the directory may exchange the PID file, and so let two daemons run or another process be
+/// stopped. That is its owner, and whoever may write to it unless the sticky bit is set.
 pub(crate) fn check_directory(path: &Path) -> Result<(), Error> {
     let directory = path.parent().unwrap_or(Path::new("/"));
     let meta = fs::metadata(directory).map_err(failed("reach the directory of", path))?;
-    let (mode, uid) = (meta.mode(), meta.uid());
-    if mode & 0o1000 != 0 {
+    let (mode, uid) = (meta.mode() & 0o7777, meta.uid());
+    let reason = if uid != 0 && uid != rustix::process::geteuid().as_raw() {
+        format!("its directory belongs to user {uid}")
+    } else if mode & 0o022 != 0 && mode & 0o1000 == 0 {
+        format!("others may rename files in its directory (mode {mode:04o}, no sticky bit)")
+    } else {
         return Ok(());
-    }
-    if mode & 0o002 != 0 {
-        return Err(refused(
-            path,
-            "everybody may rename files in its directory (writable for all, no sticky bit)",
-        ));
-    }
-    if uid != 0 && uid != rustix::process::geteuid().as_raw() {
-        return Err(refused(
-            path,
-            format!("its directory belongs to user {uid}"),
-        ));
-    }
-    Ok(())
+    };
+    Err(Error::Refused {
+        path: path.to_owned(),
+        reason,
+        remove: false,
+    })
 }
 
 pub(crate) fn refused(path: &Path, reason: impl Into<String>) -> Error {
+    let me = rustix::process::geteuid().as_raw();
     Error::Refused {
         path: path.to_owned(),
         reason: reason.into(),
+        remove: fs::symlink_metadata(path).is_ok_and(|meta| meta.is_symlink() || meta.uid() == me),
     }
 }

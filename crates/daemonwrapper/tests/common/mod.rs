@@ -105,11 +105,8 @@ impl Place {
     }
 
     pub fn pid(&self) -> u32 {
-        fs::read_to_string(self.pid_file())
-            .unwrap()
-            .trim()
-            .parse()
-            .unwrap()
+        let text = fs::read_to_string(self.pid_file()).unwrap();
+        text.lines().next().unwrap().parse().unwrap()
     }
 
     pub fn events(&self) -> String {

@@ -10,7 +10,7 @@ pub enum AlephError {
     #[error("Aleph didn't returned any information.")]
     NoInformation,
 
-    /// The catalogue refused the request; its own words.
+    /// The catalogue refused the request; its own words, shortened to 500 characters and one line.
     #[error("{0}")]
     Server(String),
 
@@ -43,6 +43,15 @@ pub enum AlephError {
     #[error(transparent)]
     Record(#[from] edeposit_marc::Error),
 
+    /// The records of a search are too much for one answer.
+    #[error(
+        "The records found have more than {limit} bytes together, search for something narrower or lower ALEPH_MAX_RECORDS"
+    )]
+    TooMuch {
+        /// How many bytes they may have.
+        limit: usize,
+    },
+
     /// The catalogue's web server answered with an error status.
     #[error("HTTP Error {status}: {reason}")]
     Http {
@@ -64,12 +73,14 @@ pub enum AlephError {
 }
 
 impl AlephError {
-    /// Whether just one record is at fault, so that the other records of a search are still worth having.
+    /// Whether just one record is at fault, so that the other records of a search are still worth having: there is one,
+    /// but it was deleted or cannot be read. Where there is none at all, the catalogue is at fault.
     pub(crate) fn is_about_one_record(&self) -> bool {
-        matches!(
-            self,
-            Self::DocumentNotFound(_) | Self::Record(_) | Self::Reply { .. }
-        )
+        match self {
+            Self::DocumentNotFound(_) => true,
+            Self::Record(error) => *error != edeposit_marc::Error::NoRecord,
+            _ => false,
+        }
     }
 }
 
@@ -81,9 +92,10 @@ impl From<AlephError> for Exception {
         let aleph =
             |name: &str| Self::class(&format!("edeposit.amqp.aleph.aleph.{name}"), text.as_str());
         let exception = match &error {
-            AlephError::NoInformation | AlephError::Server(_) | AlephError::Reply { .. } => {
-                aleph("AlephException")
-            }
+            AlephError::NoInformation
+            | AlephError::Server(_)
+            | AlephError::Reply { .. }
+            | AlephError::TooMuch { .. } => aleph("AlephException"),
             AlephError::UnknownField(_) => aleph("InvalidAlephFieldException"),
             AlephError::DocumentNotFound(_) => aleph("DocumentNotFoundException"),
             AlephError::InvalidBase(_) => aleph("InvalidAlephBaseException"),

@@ -45,7 +45,7 @@ pub enum SetupError {
     /// The settings are wrong.
     #[error(transparent)]
     Settings(#[from] edeposit_settings::Error),
-    /// The catalogue's address is none.
+    /// The catalogue's address is none; `***` if a password may be in it.
     #[error("ALEPH_URL: '{0}' is no address of a web server, write http://HOST or https://HOST")]
     Url(String),
     /// The HTTP client cannot be set up, which happens if the system has no certificates.

@@ -6,13 +6,18 @@ use crate::messages::{AlephRecord, DocumentQuery, Loose, Query, SearchResult};
 use crate::xserver::{FoundSet, doc_number};
 use crate::{Aleph, AlephError};
 
+/// How many bytes of records one search may gather.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
+
 impl Aleph {
     /// The records a query matches, in the catalogue's order, `ALEPH_MAX_RECORDS` at most.
     ///
-    /// A record that was deleted or cannot be read is left out and logged. (The original failed altogether.)
+    /// A record that was deleted or cannot be read is left out and logged. (The original failed altogether.) But no record
+    /// at all is found only if the catalogue says so, or all were deleted.
     ///
     /// # Errors
-    /// The catalogue refuses the search or cannot be asked; for a [`DocumentQuery`] also if there is no such record.
+    /// The catalogue refuses the search or one of its records, or cannot be asked; it sends something else than a record;
+    /// none of the records can be read, or they have more than 64 MiB; for a [`DocumentQuery`] also if there is no such record.
     pub async fn search(&self, query: &Query) -> Result<SearchResult, AlephError> {
         let search = match self.plan(query) {
             Plan::Document(query) => {
@@ -26,9 +31,19 @@ impl Aleph {
         let Some(set) = search.run(self).await? else {
             return Ok(SearchResult { records });
         };
-        for entry in 1..=set.records.min(self.settings.max_records) {
+        let mut bytes = 0;
+        let mut unreadable = None;
+        // a server that would hand out none of its hits is asked for one all the same: it then says why
+        let available = set.records.min(set.entries.max(1));
+        for entry in 1..=available.min(self.settings.max_records) {
             match self.entry(search.base, set, entry).await {
-                Ok(record) => records.push(record),
+                Ok(record) => {
+                    bytes += record.xml.len();
+                    if bytes > MAX_BYTES {
+                        return Err(AlephError::TooMuch { limit: MAX_BYTES });
+                    }
+                    records.push(record);
+                }
                 Err(error) if error.is_about_one_record() => {
                     tracing::warn!(
                         base = search.base,
@@ -36,11 +51,17 @@ impl Aleph {
                         entry,
                         "record left out: {error}"
                     );
+                    if !matches!(error, AlephError::DocumentNotFound(_)) {
+                        unreadable = Some(error);
+                    }
                 }
                 Err(error) => return Err(error),
             }
         }
-        Ok(SearchResult { records })
+        match unreadable {
+            Some(error) if records.is_empty() => Err(error),
+            _ => Ok(SearchResult { records }),
+        }
     }
 
     /// How many records a query matches, as far as the server would hand them out ([`FoundSet::entries`]); for a

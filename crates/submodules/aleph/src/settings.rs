@@ -10,19 +10,20 @@
 //! | `DEFAULT_LIBRARY` | `CZE01` | library of a `DocumentQuery` without one, and of every record found by a search |
 //! | `ALEPH_CONNECT_TIMEOUT` | 10 | seconds to wait for a connection to the catalogue |
 //! | `ALEPH_TIMEOUT` | 60 | seconds one reply of the catalogue may take, from connecting to the last byte |
-//! | `ALEPH_MAX_REPLY` | 16777216 | bytes one reply may have |
+//! | `ALEPH_MAX_REPLY` | 16777216 | bytes one reply may have; a record of a search never over 2 MiB |
 //! | `ALEPH_MAX_REQUESTS_PER_SECOND` | 30 | requests per second sent to the catalogue, by all searches together |
-//! | `ALEPH_MAX_RECORDS` | 30 | records handed out for one search |
+//! | `ALEPH_MAX_RECORDS` | 30 | records handed out for one search, 1000 at most; never over 64 MiB together |
 //! | `ALEPH_EXPORT_URL` | `http://aleph.nkp.cz/aleph-cgi/e-deposit` | web form for filing; not used yet |
 //! | `EDEPOSIT_EXPORT_SIGNATURE` | `edeposit` | who is filing; not used yet |
 //! | `EDEPOSIT_EXPORT_REFERER` | `edeposit` | the page it is filed from; not used yet |
 //!
 //! The original had no limits at all but that of 30 records, which was fixed.
 
+use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use edeposit_settings::{Constants, Default as Value, Error, Sources};
+use edeposit_settings::{Constants, Default as Value, Error, Sources, shown};
 
 const FILE: &str = "aleph.json";
 
@@ -44,7 +45,7 @@ const TABLE: [(&str, Value); 11] = [
 ];
 
 /// How this submodule reaches the catalogue and what it asks there. The [module](self) has the names and defaults.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Settings {
     /// `ALEPH_URL`
     pub url: String,
@@ -99,8 +100,24 @@ impl Settings {
                 .ok()
                 .and_then(NonZeroU32::new)
                 .unwrap_or(NonZeroU32::MIN),
-            max_records: number("ALEPH_MAX_RECORDS", 1..=10_000)?,
+            max_records: number("ALEPH_MAX_RECORDS", 1..=1000)?,
         })
+    }
+}
+
+/// The address may have a password in it, and is not shown then.
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("url", &shown("ALEPH_URL", &self.url))
+            .field("default_base", &self.default_base)
+            .field("default_library", &self.default_library)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("timeout", &self.timeout)
+            .field("max_reply", &self.max_reply)
+            .field("max_requests_per_second", &self.max_requests_per_second)
+            .field("max_records", &self.max_records)
+            .finish()
     }
 }
 
@@ -135,5 +152,20 @@ mod tests {
             .insert("ALEPH_MAX_RECORDS".to_owned(), "none".into());
         let error = Settings::load_sources(&sources).unwrap_err().to_string();
         assert!(error.contains("ALEPH_MAX_RECORDS"), "{error}");
+    }
+
+    #[test]
+    fn a_password_in_the_address_is_not_shown() {
+        let mut settings = Settings::load_sources(&Sources::none()).unwrap();
+        assert!(format!("{settings:?}").contains("http://aleph.nkp.cz"));
+        settings.url = "http://user:secret@aleph.nkp.cz".to_owned();
+        assert!(!format!("{settings:?}").contains("secret"));
+        let aleph = crate::Aleph::new(settings.clone()).unwrap();
+        assert!(!format!("{aleph:?}").contains("secret"));
+        for url in ["ftp://user:secret@aleph.nkp.cz", "user:secret@aleph.nkp.cz"] {
+            settings.url = url.to_owned();
+            let error = crate::Aleph::new(settings.clone()).unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("secret"), "{error}");
+        }
     }
 }

@@ -200,7 +200,7 @@ fn redirect(to: &str) -> Reply {
 async fn deleted_and_unreadable_records_are_left_out() {
     let server = Server::start(|path| {
         if path.starts_with("/X?op=find&") {
-            return Reply::Xml(find_reply(1, 9, 9));
+            return Reply::Xml(find_reply(1, 6, 6));
         }
         let entry = parameter(path, "set_entry");
         let good = present_reply(entry, "Kniha", "");
@@ -214,16 +214,11 @@ async fn deleted_and_unreadable_records_are_left_out() {
                 "Kniha",
                 "<varfield id=\"DEL\"></varfield>\n",
             )),
-            3 => Reply::Xml(error_reply(
-                "present",
-                "There is no entry number: 3 in set number given",
-            )),
-            4 => html("<html><body>Údržba</body></html>"),
-            5 => Reply::Xml(good.replace("</subfield>", "")),
-            6 => Reply::Xml(
+            3 => Reply::Xml(good.replace("</subfield>", "")),
+            4 => Reply::Xml(
                 format!("<!DOCTYPE present [<!ENTITY e 'x'>]>{good}").replace("Kniha", "&e;"),
             ),
-            7 => Reply::Http(
+            5 => Reply::Http(
                 "200 OK",
                 String::new(),
                 good.replace("Kniha", "\u{17e}")
@@ -235,7 +230,6 @@ async fn deleted_and_unreadable_records_are_left_out() {
                     )
                     .collect(),
             ),
-            8 => Reply::Xml("\n".to_owned()),
             _ => Reply::Xml(good),
         }
     })
@@ -248,22 +242,129 @@ async fn deleted_and_unreadable_records_are_left_out() {
         .collect();
     assert_eq!(
         numbers,
-        ["000001001", "000001009"],
+        ["000001001", "000001006"],
         "a record without leader is a record"
     );
-    assert_eq!(server.paths().len(), 10);
+    assert_eq!(server.paths().len(), 7);
+}
+
+/// A catalogue of three hits that hands out the first and answers the next ones so.
+async fn after_the_first(
+    respond: impl Fn() -> Reply + Send + Sync + 'static,
+) -> (&'static str, String) {
+    let told = exception(move |path| match path {
+        find if find.starts_with("/X?op=find&") => Reply::Xml(find_reply(1, 3, 3)),
+        first if first.ends_with("set_entry=1") => Reply::Xml(present_reply(1, "Kniha", "")),
+        _ => respond(),
+    })
+    .await;
+    let name = ["HTTPError", "URLError", "AlephException", "ValueError"];
+    let name = name.into_iter().find(|name| *name == told.name);
+    (name.unwrap_or("?"), told.message)
 }
 
 /// But a catalogue that fails is told: a search that lost half its records would look complete.
 #[tokio::test]
 async fn a_failure_between_records_fails_the_search() {
+    let told = after_the_first(|| Reply::Http("500 x", String::new(), vec![])).await;
+    assert_eq!(told.0, "HTTPError");
+    let no_entry = "There is no entry number: 2 in set number given";
+    let told = after_the_first(move || Reply::Xml(error_reply("present", no_entry))).await;
+    assert_eq!(told, ("AlephException", no_entry.to_owned()));
+    // more levels than a record may have, but it is none
+    for page in [
+        "<html><body>Údržba</body></html>".to_owned(),
+        "<div>".repeat(100),
+    ] {
+        let (name, message) = after_the_first(move || html(&page)).await;
+        assert_eq!(name, "ValueError");
+        assert!(message.starts_with("There is no <record>"), "{message}");
+    }
+    let latin2 = b"<html><body>\xdadr\xbeba</body></html>".to_vec();
+    for (body, reason) in [(latin2, "no UTF-8"), (b"\n".to_vec(), "it is empty")] {
+        let reply = move || Reply::Http("200 OK", String::new(), body.clone());
+        let (name, message) = after_the_first(reply).await;
+        assert_eq!(name, "AlephException");
+        assert!(message.contains(reason), "{message}");
+    }
+    let told = after_the_first(|| Reply::Blanks(4 << 20)).await;
+    assert_eq!(told.0, "URLError");
+    assert!(told.1.contains("more than 2097152 bytes"), "{}", told.1);
+}
+
+/// No records is what a caller takes for "no such book": it must not come of hits that could not be read.
+#[tokio::test]
+async fn no_readable_record_at_all_is_a_failure() {
+    let search = async |bad: fn(u64) -> String| {
+        let server = Server::start(move |path| {
+            Reply::Xml(match path {
+                find if find.starts_with("/X?op=find&") => find_reply(1, 2, 2),
+                _ => bad(parameter(path, "set_entry")),
+            })
+        })
+        .await;
+        server.aleph(|_| {}).search(&query()).await
+    };
+    let deleted = |entry| present_reply(entry, "Kniha", "<varfield id=\"DEL\"></varfield>\n");
+    assert!(search(deleted).await.unwrap().records.is_empty());
+    let broken = |entry| match entry {
+        1 => present_reply(1, "Kniha", "").replace("</subfield>", ""),
+        _ => present_reply(2, "Kniha", "<varfield id=\"DEL\"></varfield>\n"),
+    };
+    let told = Exception::from(search(broken).await.unwrap_err());
+    assert_eq!(told.name, "ValueError");
+    let long = |entry| present_reply(entry, &"x".repeat(70_000), "");
+    let told = search(long).await.unwrap_err().to_string();
+    assert!(told.contains("more than 65536 bytes in a value"), "{told}");
+}
+
+#[tokio::test]
+async fn hits_that_are_not_counted_are_a_failure() {
+    let told = exception(|_| Reply::Xml("<find><set_number>1</set_number></find>".into())).await;
+    assert_eq!(told.name, "AlephException");
+    assert!(told.message.contains("it has no <no_records>"), "{told}");
+    // hits of which none is handed out
     let told = exception(|path| match path {
-        find if find.starts_with("/X?op=find&") => Reply::Xml(find_reply(1, 3, 3)),
-        first if first.ends_with("set_entry=1") => Reply::Xml(present_reply(1, "Kniha", "")),
-        _ => Reply::Http("500 x", String::new(), vec![]),
+        find if find.starts_with("/X?op=find&") => Reply::Xml(find_reply(1, 5, 0)),
+        _ => Reply::Xml(error_reply("present", "There is no entry number: 1")),
     })
     .await;
-    assert_eq!(told.name, "HTTPError");
+    assert_eq!(told.message, "There is no entry number: 1");
+}
+
+#[tokio::test]
+async fn a_search_gathers_only_so_much() {
+    let server = Server::start(|path| {
+        Reply::Xml(match path {
+            find if find.starts_with("/X?op=find&") => find_reply(1, 100, 100),
+            _ => present_reply(1, "Kniha", "") + &" ".repeat(2_000_000),
+        })
+    })
+    .await;
+    let aleph = server.aleph(|settings| settings.max_records = 100);
+    let told = failure(&aleph).await;
+    assert_eq!(told.kind, ALEPH);
+    assert!(told.message.contains("more than 67108864 bytes"), "{told}");
+    assert!(server.paths().len() < 40, "{}", server.paths().len());
+}
+
+/// The catalogue's words go into exceptions and logs.
+#[tokio::test]
+async fn the_catalogues_words_are_cut() {
+    let long = "a\nFORGED ".to_owned() + &"x".repeat(100_000);
+    for root in ["find", "present"] {
+        let long = long.clone();
+        let told = exception(move |path| {
+            Reply::Xml(if path.starts_with("/X?op=find&") && root == "present" {
+                find_reply(1, 1, 1)
+            } else {
+                error_reply(root, &long)
+            })
+        })
+        .await;
+        assert!(told.message.starts_with("a\\nFORGED xxx"), "{told}");
+        assert!(told.message.len() < 510, "{}", told.message.len());
+    }
 }
 
 #[tokio::test]

@@ -3,6 +3,8 @@
 //! Unless said otherwise a value is all subfields of that code put together, without the card punctuation at its ends
 //! (`Brno :` is `Brno`), and `""` if there is none.
 
+use std::collections::HashSet;
+
 use crate::text::{clean_date, first_word, join, join_distinct, strip, trim};
 use crate::{DataField, Record};
 
@@ -102,9 +104,7 @@ impl Record {
     /// ISBNs, 020 $a without what follows the number, save those also listed as invalid; if none remain, 901 $i.
     #[must_use]
     pub fn isbns(&self) -> Vec<String> {
-        let invalid = self.invalid_isbns();
-        let mut isbns = first_words(self.values("020", 'a'));
-        isbns.retain(|isbn| !invalid.contains(isbn));
+        let mut isbns = valid(self.values("020", 'a'), &self.invalid_isbns());
         if isbns.is_empty() {
             isbns = first_words(self.values("901", 'i'));
         }
@@ -133,10 +133,7 @@ impl Record {
     /// ISSNs, 022 $a, save those also listed as invalid.
     #[must_use]
     pub fn issns(&self) -> Vec<String> {
-        let invalid = self.invalid_issns();
-        let mut issns = first_words(self.values("022", 'a'));
-        issns.retain(|issn| !invalid.contains(issn));
-        issns
+        valid(self.values("022", 'a'), &self.invalid_issns())
     }
 
     /// ISSNs marked as cancelled or wrong, 022 $z, then $y.
@@ -183,6 +180,16 @@ impl Record {
 
 fn first_words<'a>(values: impl Iterator<Item = &'a str>) -> Vec<String> {
     values.map(|text| first_word(text).to_owned()).collect()
+}
+
+/// The numbers that are not among the invalid ones.
+fn valid<'a>(values: impl Iterator<Item = &'a str>, invalid: &[String]) -> Vec<String> {
+    let invalid: HashSet<&str> = invalid.iter().map(String::as_str).collect();
+    values
+        .map(first_word)
+        .filter(|number| !invalid.contains(number))
+        .map(str::to_owned)
+        .collect()
 }
 
 #[cfg(test)]

@@ -36,6 +36,7 @@ mod progress;
 mod reader;
 mod record;
 mod text;
+pub mod xml;
 
 pub use access::Found;
 pub use error::Error;

@@ -1,5 +1,6 @@
 //! People and corporations behind a publication.
 
+use crate::limits::HEADINGS;
 use crate::text::strip;
 use crate::{DataField, Record};
 
@@ -33,6 +34,7 @@ impl Record {
     /// A person counts if one of the roles ($4) is `aut`, or if no role is given at all; but a person the book is
     /// *about* (600) only with the role. The original took the latter for authors too, listed an empty person for
     /// unknown indicators, kept commas in the names (`May, Karl,`) and was put off by the second indicator of 100 and 700.
+    /// Of one field at most 8 names are read.
     #[must_use]
     pub fn persons(&self) -> Vec<Person> {
         ["100", "600", "700", "800"]
@@ -50,20 +52,24 @@ impl Record {
                 };
                 field
                     .values('a')
+                    .take(HEADINGS)
                     .map(move |name| Person::new(name, field, ind2))
             })
             .filter(|person| *person != Person::default())
             .collect()
     }
 
-    /// Corporations of 110, 610, 710 and 810, in this order.
+    /// Corporations of 110, 610, 710 and 810, in this order. Of one field at most 8 names are read.
     #[must_use]
     pub fn corporations(&self) -> Vec<Corporation> {
         let join = |field: &DataField, code| Vec::from_iter(field.values(code)).join(",");
         ["110", "610", "710", "810"]
             .iter()
             .flat_map(|id| self.fields(id))
-            .flat_map(|field| field.values('a').map(move |name| (name, field)))
+            .flat_map(|field| {
+                let names = field.values('a').take(HEADINGS);
+                names.map(move |name| (name, field))
+            })
             .map(|(name, field)| Corporation {
                 name: name.to_owned(),
                 place: join(field, 'c'),

@@ -4,6 +4,7 @@
 //! the cataloguer. Which code means which step is the library's own convention; the callers know it.
 
 use crate::Record;
+use crate::limits::HEADINGS;
 
 impl Record {
     /// Whether the record was deleted from the catalogue: it has a data field `DEL`. (A control field `DEL` does not
@@ -26,12 +27,13 @@ impl Record {
         notes.map(str::to_owned).collect()
     }
 
-    /// The signs that begin with `prefix`, blanks taken out, each followed by everyone who signed in the same field.
+    /// The signs that begin with `prefix`, blanks taken out, each followed by everyone who signed in the same field. Of
+    /// one field at most 8 signs are looked at.
     #[must_use]
     pub fn signs(&self, prefix: &str) -> Vec<String> {
         let mut found = Vec::new();
         for field in self.fields("IST") {
-            for sign in field.values('a') {
+            for sign in field.values('a').take(HEADINGS) {
                 let sign = sign.replace(' ', "");
                 if sign.starts_with(prefix) {
                     found.push(sign);

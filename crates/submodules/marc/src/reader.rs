@@ -6,10 +6,15 @@
 
 use quick_xml::Reader;
 use quick_xml::XmlVersion;
-use quick_xml::escape::resolve_xml_entity;
 use quick_xml::events::{BytesStart, Event};
 
-use crate::{DataField, Dialect, Error, Limits, Record, Subfield, text::strip};
+use crate::limits::within;
+use crate::text::strip;
+use crate::xml::{characters, excerpt};
+use crate::{DataField, Dialect, Error, Limits, Record, Subfield};
+
+/// How many characters of a parser's complaint, which quotes the document, are passed on.
+const REASON: usize = 150;
 
 /// All records of a document, read one after another. After an error nothing more comes.
 ///
@@ -66,7 +71,17 @@ impl<'a> Records<'a> {
         let mut draft: Option<Draft> = None;
         loop {
             let event = self.reader.read_event();
-            match event.map_err(|error| self.malformed(error))? {
+            let event = event.map_err(|error| self.malformed(error))?;
+            if let Some(draft) = &draft {
+                let size = self.offset().saturating_sub(draft.begin);
+                within(size, self.limits.record, "bytes in a record")?;
+            }
+            if let Some(text) = characters(&event).map_err(|reason| self.malformed(reason))? {
+                let size = Draft::push(&mut draft, &text);
+                within(size, self.limits.value, "bytes in a value")?;
+                continue;
+            }
+            match event {
                 Event::Start(element) => {
                     self.enter()?;
                     self.start(&element, &mut draft)?;
@@ -78,30 +93,13 @@ impl<'a> Records<'a> {
                     }
                     self.depth = self.depth.saturating_sub(1);
                 }
-                Event::Text(text) => Draft::push(&mut draft, &text.xml10_content()),
-                Event::CData(text) => Draft::push(&mut draft, &text.xml10_content()),
-                Event::GeneralRef(reference) => {
-                    let mut buffer = [0; 4];
-                    let text = match reference.resolve_char_ref() {
-                        Ok(Some(character)) => Some(&*character.encode_utf8(&mut buffer)),
-                        Ok(None) => resolve_xml_entity(&reference),
-                        Err(error) => return Err(self.malformed(error)),
-                    };
-                    match text {
-                        Some(text) => Draft::push(&mut draft, text),
-                        None => {
-                            let reason = format!("unknown entity `&{};`", &*reference);
-                            return Err(self.malformed(reason));
-                        }
-                    }
-                }
                 // kept in mind only: a web page has one too, and "no record" says more about that
                 Event::DocType(_) => self.document_type = true,
                 Event::Eof if draft.is_some() => {
                     return Err(self.malformed("the document ends inside a record"));
                 }
                 Event::Eof => return Ok(None),
-                Event::Empty(_) | Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
+                _ => {}
             }
         }
     }
@@ -109,19 +107,8 @@ impl<'a> Records<'a> {
     fn enter(&mut self) -> Result<(), Error> {
         self.depth += 1;
         self.elements += 1;
-        if self.depth > self.limits.depth {
-            return Err(Error::Limit {
-                what: "levels of elements",
-                limit: self.limits.depth,
-            });
-        }
-        if self.elements > self.limits.elements {
-            return Err(Error::Limit {
-                what: "elements",
-                limit: self.limits.elements,
-            });
-        }
-        Ok(())
+        within(self.depth, self.limits.depth, "levels of elements")?;
+        within(self.elements, self.limits.elements, "elements")
     }
 
     fn start(&mut self, element: &BytesStart<'_>, draft: &mut Option<Draft>) -> Result<(), Error> {
@@ -134,7 +121,7 @@ impl<'a> Records<'a> {
             if self.document_type {
                 return Err(Error::DocumentType);
             }
-            *draft = Some(Draft::new(depth));
+            *draft = Some(Draft::new(depth, self.offset()));
             return Ok(());
         }
         let Some(draft) = draft else { return Ok(()) };
@@ -157,6 +144,11 @@ impl<'a> Records<'a> {
                 }
             }
             "subfield" if draft.field.is_some() => {
+                let count = draft
+                    .field
+                    .as_ref()
+                    .map_or(0, |(_, f, _)| f.subfields.len());
+                within(count + 1, self.limits.subfields, "subfields in a field")?;
                 let [code, label] = self.attributes(element, ["code", "label"])?;
                 let code = code.or(label).unwrap_or_default();
                 let mut characters = code.chars();
@@ -176,7 +168,7 @@ impl<'a> Records<'a> {
         names: [&str; N],
     ) -> Result<[Option<String>; N], Error> {
         let mut values = [const { None }; N];
-        // looking for duplicates takes time quadratic in the number of attributes, which the sender chooses
+        // an attribute given twice does no harm, its last value counts; so no time and memory goes into looking for such
         for attribute in element.attributes().with_checks(false) {
             let attribute = attribute.map_err(|error| self.malformed(error))?;
             let Some(index) = names.iter().position(|n| *n == attribute.key.as_ref()) else {
@@ -192,10 +184,15 @@ impl<'a> Records<'a> {
         Ok(values)
     }
 
+    fn offset(&self) -> usize {
+        // it is a place in a slice
+        usize::try_from(self.reader.buffer_position()).unwrap_or(usize::MAX)
+    }
+
     fn malformed(&self, reason: impl ToString) -> Error {
         Error::Malformed {
             position: self.reader.buffer_position(),
-            reason: reason.to_string(),
+            reason: excerpt(&reason.to_string(), REASON),
         }
     }
 }
@@ -230,15 +227,21 @@ enum Target {
 struct Draft {
     record: Record,
     depth: usize,
+    /// Where in the document it begins.
+    begin: usize,
+    /// The control field `LDR` with the blanks at its ends.
+    ldr: Option<String>,
     field: Option<(String, DataField, usize)>,
     text: Option<(Target, String, usize)>,
 }
 
 impl Draft {
-    fn new(depth: usize) -> Self {
+    fn new(depth: usize, begin: usize) -> Self {
         Self {
             record: Record::default(),
             depth,
+            begin,
+            ldr: None,
             field: None,
             text: None,
         }
@@ -266,10 +269,13 @@ impl Draft {
         }
     }
 
-    fn push(draft: &mut Option<Self>, more: &str) {
-        if let Some((_, text, _)) = draft.as_mut().and_then(|draft| draft.text.as_mut()) {
+    /// Adds to the text that is open, if any; gives its size in bytes.
+    fn push(draft: &mut Option<Self>, more: &str) -> usize {
+        let text = draft.as_mut().and_then(|draft| draft.text.as_mut());
+        text.map_or(0, |(_, text, _)| {
             text.push_str(more);
-        }
+            text.len()
+        })
     }
 
     /// Stores what the element ending at `depth` had opened; gives the record if that was the record itself.
@@ -292,6 +298,9 @@ impl Draft {
                 self.record.leader = Some(text.trim_end_matches(['\r', '\n']).to_owned());
             }
             Target::Control(id) => {
+                if id == "LDR" {
+                    self.ldr = Some(text.trim_matches(['\r', '\n']).to_owned());
+                }
                 self.record
                     .controlfields
                     .insert(id, strip(&text).to_owned());
@@ -307,7 +316,7 @@ impl Draft {
 
     fn finish(mut self) -> Record {
         if self.record.dialect == Dialect::OaiMarc {
-            self.record.leader = self.record.control("LDR").map(str::to_owned);
+            self.record.leader = self.ldr;
         }
         self.record
     }

@@ -53,8 +53,9 @@ impl DataField {
 pub struct Record {
     /// How the document was written.
     pub dialect: Dialect,
-    /// The leader: 24 characters of codes about the record itself. In OAI MARC it is the control field `LDR`, which is
-    /// among [`controlfields`](Self::controlfields) too.
+    /// The leader: 24 characters of codes about the record itself, which are told apart by their positions, so blanks at
+    /// its ends stay. In OAI MARC it is the control field `LDR`, which is among [`controlfields`](Self::controlfields)
+    /// too, there without them.
     pub leader: Option<String>,
     /// Control fields by id, in the order of the document. If an id is repeated, its last text counts.
     pub controlfields: IndexMap<String, String>,

@@ -1,6 +1,6 @@
 //! Reading documents: both dialects, what XML allows, and what is refused.
 
-use edeposit_marc::{DataField, Dialect, Error, Limits, Record, Records, Subfield};
+use edeposit_marc::{DataField, Dialect, Error, Kind, Limits, Record, Records, Subfield};
 
 fn title(xml: &str) -> String {
     Record::from_xml(xml).unwrap().title()
@@ -49,6 +49,39 @@ fn both_dialects_say_the_same() {
     assert_eq!(oai.leader.as_deref(), Some("0nam-a22"));
     assert_eq!(oai.control("LDR"), Some("0nam-a22"));
     assert_eq!(oai.datafields, marcxml.datafields);
+}
+
+/// A leader is read by positions: without the blanks at its beginning a periodical would be something else.
+#[test]
+fn a_leader_keeps_its_blanks_in_both_dialects() {
+    for xml in [
+        "<record><leader>     nas a22      i 45  </leader></record>",
+        "<record><oai_marc><fixfield id='LDR'>     nas a22      i 45  </fixfield></oai_marc></record>",
+        "<record><oai_marc><fixfield id='LDR'>\n     nas a22      i 45  \n</fixfield></oai_marc></record>",
+    ] {
+        let record = Record::from_xml(xml).unwrap();
+        assert_eq!(
+            record.leader.as_deref(),
+            Some("     nas a22      i 45  "),
+            "{xml}"
+        );
+        assert_eq!(record.kind(), Kind::Continuing, "{xml}");
+    }
+}
+
+/// What a document says of itself must not fill a log or pass for a line of it.
+#[test]
+fn reasons_are_short_and_of_one_line() {
+    let long = "x".repeat(100_000);
+    for xml in [
+        format!("<record>&{long};</record>"),
+        format!("<record><{long}></a></record>"),
+        "<record>&a\nb;</record>".to_owned(),
+    ] {
+        let reason = malformed(&xml);
+        assert!(reason.chars().count() <= 151, "{}", reason.len());
+        assert!(!reason.contains(char::is_control), "{reason}");
+    }
 }
 
 #[test]
@@ -188,12 +221,41 @@ fn limits_hold() {
     assert_eq!(limit(&deep, usual), "levels of elements");
     let many = "<record>".to_owned() + &"<a/>".repeat(usual.elements) + "</record>";
     assert_eq!(limit(&many, usual), "elements");
+
+    let field =
+        |subfields: &str| format!("<record><datafield tag='245'>{subfields}</datafield></record>");
+    let value = |size| {
+        field(&format!(
+            "<subfield code='a'>{}</subfield>",
+            "x".repeat(size)
+        ))
+    };
+    assert!(Record::from_xml(&value(usual.value)).is_ok());
+    assert_eq!(limit(&value(usual.value + 1), usual), "bytes in a value");
+    let subfields = |count| field(&"<subfield code='a'/>".repeat(count));
+    assert!(Record::from_xml(&subfields(usual.subfields)).is_ok());
+    assert_eq!(
+        limit(&subfields(usual.subfields + 1), usual),
+        "subfields in a field"
+    );
 }
 
-/// Comparing each attribute with all before it would keep this test busy for minutes.
+/// The size of a record is bounded by itself, wherever in a document it is.
 #[test]
-fn many_attributes_take_no_quadratic_time() {
-    let attributes: String = (0..300_000).map(|n| format!(" a{n}=''")).collect();
-    let xml = format!("<record><datafield tag='245'{attributes}/></record>");
-    assert_eq!(Record::from_xml(&xml).unwrap().fields("245").len(), 1);
+fn a_record_that_is_too_large_is_refused() {
+    let record = |size: usize| format!("<record><!--{}--></record>", "x".repeat(size));
+    let half = record(Limits::default().record / 2);
+    let records = format!("<r>{half}{half}{half}</r>");
+    assert_eq!(Records::new(&records).filter(Result::is_ok).count(), 3);
+    let error = Record::from_xml(&record(Limits::default().record)).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::Limit {
+                what: "bytes in a record",
+                ..
+            }
+        ),
+        "{error}"
+    );
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Number;
 
 /// Any JSON value but a record or a dictionary.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[serde(untagged)]
 pub enum Loose {
     /// Nothing.
@@ -32,6 +32,35 @@ impl Loose {
             Self::List(items) => items.first().and_then(Self::first_text),
             Self::Null | Self::Bool(_) => None,
         }
+    }
+}
+
+/// serde's own reading of untagged enums copies the value again for each level of nested lists.
+impl<'de> Deserialize<'de> for Loose {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Value::deserialize(deserializer)?.try_into().map_err(|()| {
+            let text = "expected null, a boolean, a number, a text or a list of these";
+            serde::de::Error::custom(text)
+        })
+    }
+}
+
+impl TryFrom<Value> for Loose {
+    type Error = ();
+
+    /// A record or dictionary, alone or in a list, is an error.
+    fn try_from(value: Value) -> Result<Self, ()> {
+        Ok(match value {
+            Value::Null => Self::Null,
+            Value::Bool(value) => Self::Bool(value),
+            Value::Number(number) => Self::Number(number),
+            Value::String(text) => Self::Text(text),
+            Value::Array(items) => {
+                let items = items.into_iter().map(Self::try_from);
+                Self::List(items.collect::<Result<_, ()>>()?)
+            }
+            Value::Object(_) => return Err(()),
+        })
     }
 }
 
@@ -111,6 +140,11 @@ mod tests {
         ] {
             assert_eq!(first_text(json).as_deref(), text, "{json}");
         }
-        assert!(edeposit_serializers::from_str::<Loose>("{}").is_err());
+        for json in ["{}", "[{}]", r#"{"__nt_name": "Author"}"#] {
+            assert!(
+                edeposit_serializers::from_str::<Loose>(json).is_err(),
+                "{json}"
+            );
+        }
     }
 }

@@ -3,6 +3,8 @@
 use std::error::Error as _;
 use std::num::NonZeroU32;
 
+use edeposit_marc::xml::excerpt;
+use edeposit_settings::shown;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use reqwest::redirect::{Attempt, Policy};
 use reqwest::{Client, Url};
@@ -27,7 +29,11 @@ impl Http {
         let url = settings.url.trim_end_matches('/').to_owned();
         match Url::parse(&url) {
             Ok(parsed) if matches!(parsed.scheme(), "http" | "https") => {}
-            _ => return Err(SetupError::Url(settings.url.clone())),
+            _ => {
+                return Err(SetupError::Url(
+                    shown("ALEPH_URL", &settings.url).to_owned(),
+                ));
+            }
         }
         // one provider serves the whole process; whoever came first has installed it
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -51,6 +57,21 @@ impl Http {
 
     /// The body of the reply to a GET of `path`, once it is this request's turn.
     pub async fn get(&self, operation: &'static str, path: &str) -> Result<String, AlephError> {
+        self.get_at_most(self.max_reply, operation, path).await
+    }
+
+    /// As [`get`](Self::get), with a limit of its own on the bytes of the body if that is lower.
+    pub async fn get_at_most(
+        &self,
+        limit: usize,
+        operation: &'static str,
+        path: &str,
+    ) -> Result<String, AlephError> {
+        let (limit, setting) = if limit < self.max_reply {
+            (limit, "")
+        } else {
+            (self.max_reply, " (ALEPH_MAX_REPLY)")
+        };
         self.pace.until_ready().await;
         tracing::debug!(operation, path, "asking the catalogue");
         let mut response = self
@@ -67,20 +88,25 @@ impl Http {
         }
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await? {
-            if body.len() + chunk.len() > self.max_reply {
+            if body.len() + chunk.len() > limit {
                 return Err(AlephError::Transport {
-                    reason: format!(
-                        "the reply has more than {} bytes (ALEPH_MAX_REPLY)",
-                        self.max_reply
-                    ),
+                    reason: format!("the reply has more than {limit} bytes{setting}"),
                     source: None,
                 });
             }
             body.extend_from_slice(&chunk);
         }
         let unreadable = |reason: String| AlephError::Reply { operation, reason };
-        let text = String::from_utf8(body)
-            .map_err(|error| unreadable(format!("it is no UTF-8 ({error})")))?;
+        let text = String::from_utf8(body).map_err(|error| {
+            // one bad byte in a record spoils that record, not a whole search
+            if error.as_bytes().windows(7).any(|part| part == b"<record") {
+                let position = error.utf8_error().valid_up_to() as u64;
+                let reason = "it is no UTF-8".to_owned();
+                edeposit_marc::Error::Malformed { position, reason }.into()
+            } else {
+                unreadable(format!("it is no UTF-8 ({error})"))
+            }
+        })?;
         if text.trim().is_empty() {
             return Err(unreadable("it is empty".to_owned()));
         }
@@ -102,7 +128,7 @@ fn same_host_only(attempt: Attempt<'_>) -> reqwest::redirect::Action {
     if same {
         attempt.follow()
     } else {
-        let place = next.host_str().unwrap_or_default().to_owned();
+        let place = excerpt(next.host_str().unwrap_or_default(), 100);
         attempt.error(format!("redirected to another place, {place}"))
     }
 }

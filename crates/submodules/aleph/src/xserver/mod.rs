@@ -13,10 +13,12 @@ mod url;
 
 use std::fmt;
 
+use edeposit_marc::xml::excerpt;
+
 use crate::{AlephError, Settings, SetupError};
 
 use http::Http;
-use reply::{Reply, first_text};
+use reply::{Reply, first_error, first_text};
 
 /// The indexes that can be searched, with their meanings.
 pub const INDEXES: [(&str, &str); 23] = [
@@ -83,7 +85,7 @@ impl XServer {
         phrase: &str,
     ) -> Result<Option<FoundSet>, AlephError> {
         if !is_index(index) {
-            return Err(AlephError::UnknownField(index.to_owned()));
+            return Err(AlephError::UnknownField(excerpt(index, 100)));
         }
         let xml = self
             .http
@@ -95,15 +97,16 @@ impl XServer {
             Err(error) if xml.contains("<find>") => return Err(error),
             _ => return Err(AlephError::NoInformation),
         };
-        match reply.text("error") {
-            Some("empty set") => return Ok(None),
-            Some(error) => return Err(AlephError::Server(error.to_owned())),
+        match reply.error() {
+            Some(error) if error == "empty set" => return Ok(None),
+            Some(error) => return Err(AlephError::Server(error)),
             None => {}
         }
         let Some(number) = reply.number("set_number")? else {
             return Ok(None);
         };
-        let records = reply.number("no_records")?.unwrap_or_default();
+        // taking it for 0 would say that the catalogue has no such record
+        let records = reply.required_number("no_records")?;
         let entries = reply.number("no_entries")?.unwrap_or(records);
         Ok(Some(FoundSet {
             number,
@@ -112,14 +115,18 @@ impl XServer {
         }))
     }
 
-    /// One record of a set, counted from 1: the whole reply. An error reply is handed out too; it has no record in it.
+    /// One record of a set, counted from 1: the whole reply. Whether the record in it can be read is another matter.
     ///
     /// # Errors
-    /// The reply is no text, or fails in transport.
+    /// The server refuses it, the reply has no record or over 2 MiB, or it fails in transport.
     pub async fn present(&self, set: FoundSet, entry: u64) -> Result<String, AlephError> {
-        self.http
-            .get("present", &url::present(set.number, entry))
-            .await
+        let path = url::present(set.number, entry);
+        let xml = self.http.get_at_most(MAX_PRESENT, "present", &path).await?;
+        match error_of(&xml) {
+            Some(error) => Err(AlephError::Server(error)),
+            None if has_record(&xml) => Ok(xml),
+            None => Err(edeposit_marc::Error::NoRecord.into()),
+        }
     }
 
     /// The record with a system number: the whole reply.
@@ -149,8 +156,8 @@ impl XServer {
             .get("ill_get_set", &url::ill_get_set(set.number, count))
             .await?;
         let reply = Reply::parse("ill_get_set", &xml)?;
-        match reply.text("error") {
-            Some(error) => Err(AlephError::Server(error.to_owned())),
+        match reply.error() {
+            Some(error) => Err(AlephError::Server(error)),
             None => Ok(reply.texts("doc-number").map(str::to_owned).collect()),
         }
     }
@@ -174,6 +181,9 @@ impl XServer {
     }
 }
 
+/// Bytes of a reply to `present`: twice what a record may have, so that a record somewhat too long is still known as one.
+const MAX_PRESENT: usize = 2 * 1024 * 1024;
+
 /// What the server says of a system number it does not have.
 const NO_DOCUMENT: &str = "Error reading document";
 
@@ -184,16 +194,20 @@ fn is_index(index: &str) -> bool {
 
 /// The `<error>` of a reply that may be a record.
 fn error_of(xml: &str) -> Option<String> {
-    if xml.contains("<record") {
+    if has_record(xml) {
         None
     } else {
-        first_text(xml, "error")
+        first_error(xml)
     }
+}
+
+fn has_record(xml: &str) -> bool {
+    xml.contains("<record")
 }
 
 /// The system number in the reply to `present`.
 pub(crate) fn doc_number(xml: &str) -> Option<String> {
-    first_text(xml, "doc_number")
+    first_text(xml, "doc_number").filter(|number| !number.is_empty())
 }
 
 /// Anything else could add parameters to the request, and is no number of a record anyway.
