@@ -470,7 +470,7 @@ fn list_prints_one_name_a_line() -> Result<()> {
         assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""));
     }
     let outcome = tool
-        .set("RABBITMQ_GREETER_EXCHANGE", "hello")
+        .set("RABBITMQ_GREETER_VIRTUALHOST", "hello")
         .run(&["--list"])?;
     assert_eq!(outcome.stdout, NAMES.join("\n") + "\ngreeter\n");
     Ok(())
@@ -528,7 +528,7 @@ fn settings_come_from_home_or_from_the_file_named() -> Result<()> {
     let (home, named) = (directory.join("amqp.json"), directory.join("other.json"));
     fs::write(
         &home,
-        r#"{"RABBITMQ_HOTS": "x", "RABBITMQ_HOME_THING_EXCHANGE": "x"}"#,
+        r#"{"RABBITMQ_HOTS": "x", "RABBITMQ_HOME_THING_VIRTUALHOST": "x"}"#,
     )?;
     fs::write(&named, "{\n  oops\n}")?;
 
