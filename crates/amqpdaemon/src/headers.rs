@@ -1,6 +1,7 @@
 //! Answers and exceptions as messages, in the original's layout.
 //!
-//! An answer has the header `UUID` and nothing else. An exception has `exception`, `exception_name`, `exception_type`,
+//! An answer has the header `UUID` and nothing else; a progress message also has AMQP's property `type`, which callers that
+//! know nothing of it do not see. An exception has `exception`, `exception_name`, `exception_type`,
 //! `traceback` and `UUID`, content type `application/text`, and the text as its body. All headers of a message travel in
 //! one frame, so long texts are cut in the headers; the body has the whole.
 
@@ -8,12 +9,15 @@ use edeposit_pikadaemon::Outgoing;
 use edeposit_pikadaemon::types::{AMQPValue, FieldTable};
 
 use crate::Exception;
+use crate::reply::ReplyTo;
 
 /// The header that pairs an answer with its request.
 pub(crate) const UUID: &str = "UUID";
 
 /// Content type of ordinary answers and progress messages.
 pub(crate) const JSON: &str = "application/json";
+/// AMQP's property `type` of progress messages.
+const PROGRESS: &str = "progress";
 /// Content type of exceptions.
 const TEXT: &str = "application/text";
 
@@ -23,25 +27,37 @@ const OVERHEAD: usize = 1024;
 const LONGEST_TRACEBACK: usize = 32 * 1024;
 const LONGEST_NAME: usize = 256;
 
-/// An answer or a progress message.
-pub(crate) fn answer(uuid: &AMQPValue, body: Vec<u8>) -> Outgoing {
+/// An answer.
+pub(crate) fn answer(reply: &ReplyTo, body: Vec<u8>) -> Outgoing {
     let mut headers = FieldTable::default();
-    headers.insert(UUID.into(), uuid.clone());
+    if let Some(uuid) = &reply.uuid {
+        headers.insert(UUID.into(), uuid.clone());
+    }
     Outgoing {
         content_type: JSON,
         headers,
         body,
+        correlation_id: reply.correlation_id.clone(),
+        ..Outgoing::default()
+    }
+}
+
+/// A progress message.
+pub(crate) fn progress(reply: &ReplyTo, body: Vec<u8>) -> Outgoing {
+    Outgoing {
+        kind: Some(PROGRESS.into()),
+        ..answer(reply, body)
     }
 }
 
 /// An exception. `frame_max` is the longest frame the broker takes; without `traceback` that header has no value.
 pub(crate) fn exception(
     exception: &Exception,
-    uuid: &AMQPValue,
+    reply: &ReplyTo,
     traceback: bool,
     frame_max: usize,
 ) -> Outgoing {
-    let room = frame_max.saturating_sub(OVERHEAD + encoded_len(uuid));
+    let room = frame_max.saturating_sub(OVERHEAD + reply.uuid.as_ref().map_or(0, encoded_len));
     let name = cut(&exception.name, LONGEST_NAME);
     let kind = cut(&exception.kind, LONGEST_NAME);
     let message = cut(
@@ -65,16 +81,20 @@ pub(crate) fn exception(
     } else {
         headers.insert("traceback".into(), AMQPValue::Void);
     }
-    headers.insert(UUID.into(), uuid.clone());
+    if let Some(uuid) = &reply.uuid {
+        headers.insert(UUID.into(), uuid.clone());
+    }
     Outgoing {
         content_type: TEXT,
         headers,
         body: exception.body_text().as_bytes().to_vec(),
+        correlation_id: reply.correlation_id.clone(),
+        ..Outgoing::default()
     }
 }
 
 /// The first bytes of a text, ending at a character's end.
-fn cut(text: &str, length: usize) -> &str {
+pub(crate) fn cut(text: &str, length: usize) -> &str {
     &text[..text.floor_char_boundary(length)]
 }
 
@@ -130,6 +150,15 @@ pub(crate) fn parse_key(request_key: &str, out_key: &str) -> String {
 mod tests {
     use super::*;
 
+    fn reply(uuid: &AMQPValue) -> ReplyTo {
+        ReplyTo {
+            exchange: None,
+            key: "result".to_owned(),
+            uuid: Some(uuid.clone()),
+            correlation_id: None,
+        }
+    }
+
     #[test]
     fn the_reply_key_follows_the_request_key() {
         for (request, reply) in [
@@ -153,7 +182,7 @@ mod tests {
             for frame_max in [4096_usize, 8192, 131_072] {
                 let e = Exception::class(&format!("a.{long}"), long.clone()).with_traceback(&long);
                 let uuid = AMQPValue::LongString(cut(&uuid, frame_max.saturating_sub(900)).into());
-                let headers = exception(&e, &uuid, true, frame_max).headers;
+                let headers = exception(&e, &reply(&uuid), true, frame_max).headers;
                 let length = encoded_len(&AMQPValue::FieldTable(headers));
                 // An UUID that nearly fills a frame leaves room for the names only.
                 let limit = frame_max.max(encoded_len(&uuid) + 2 * LONGEST_NAME + 200);
@@ -165,7 +194,7 @@ mod tests {
     #[test]
     fn the_body_keeps_the_whole_text() {
         let e = Exception::value_error("x".repeat(500_000));
-        let message = exception(&e, &AMQPValue::Void, false, 131_072);
+        let message = exception(&e, &reply(&AMQPValue::Void), false, 131_072);
         assert_eq!(message.body.len(), 500_000);
         assert_eq!(
             message.headers.inner().get("traceback"),

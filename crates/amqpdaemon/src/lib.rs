@@ -22,6 +22,7 @@ mod counters;
 mod exception;
 mod handler;
 mod headers;
+mod reply;
 mod responder;
 mod sendback;
 

@@ -1,7 +1,7 @@
-//! The way of one request: reply key and UUID, the handler, the answer, the acknowledgement.
+//! The way of one request: reply address and UUID, the handler, the answer, the acknowledgement.
 //!
 //! Whatever a request holds and whatever the handler does with it, exactly one thing comes out: an answer, an exception,
-//! or, for a request without UUID, a counted drop. Only when the broker has confirmed that message is the request settled.
+//! or, for a request with neither UUID nor reply address, a counted drop. Only when the broker has confirmed that message is the request settled.
 
 use std::any::Any;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,7 +17,8 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, debug, error, info, info_span, warn};
 
 use crate::counters::Counters;
-use crate::headers::{UUID, answer, exception, parse_key, uuid_text};
+use crate::headers::{answer, exception, parse_key, progress};
+use crate::reply::ReplyTo;
 use crate::sendback::Progress;
 use crate::{Exception, React, Sendback};
 
@@ -57,11 +58,10 @@ impl Responder {
         if message.redelivered {
             self.counters.redelivered.add_one();
         }
-        let reply_key = parse_key(&message.routing_key, &self.out_key);
-        let Some(uuid) = message.header(UUID).cloned() else {
-            return self.without_uuid(message, session, &reply_key).await;
+        let Some(reply) = ReplyTo::of(&message, &self.out_key) else {
+            return self.without_uuid(message, session).await;
         };
-        let span = info_span!("request", uuid = uuid_text(&uuid));
+        let span = info_span!("request", uuid = reply.request_name());
         let answering = async {
             debug!(
                 key = message.routing_key,
@@ -69,22 +69,22 @@ impl Responder {
                 redelivered = message.redelivered,
                 "received"
             );
-            let result = self.react(message, &uuid, &reply_key, session).await;
+            let result = self.react(message, &reply, session).await;
             let (outgoing, count) = match result {
-                Ok(body) => (answer(&uuid, body), &self.counters.answered),
+                Ok(body) => (answer(&reply, body), &self.counters.answered),
                 Err(e) => {
                     info!(
                         exception = e.name,
                         message = e.message,
                         "answering with an exception"
                     );
-                    let message = exception(&e, &uuid, self.tracebacks, session.frame_max());
+                    let message = exception(&e, &reply, self.tracebacks, session.frame_max());
                     (message, &self.counters.exceptions)
                 }
             };
-            self.send(session, &reply_key, &outgoing).await?;
+            self.send(session, &reply, &outgoing).await?;
             count.add_one();
-            debug!(key = reply_key, "answered");
+            debug!(key = reply.key, "answered");
             Ok(Settle::Ack)
         };
         answering.instrument(span).await
@@ -95,7 +95,6 @@ impl Responder {
         &self,
         message: Message,
         session: &Session,
-        reply_key: &str,
     ) -> Result<Settle, PublishError> {
         self.counters.dropped.add_one();
         warn!(
@@ -105,10 +104,15 @@ impl Responder {
         );
         if self.answer_without_uuid {
             let e = Exception::value_error("No UUID provided, message ignored.");
-            let blank = AMQPValue::LongString("".into());
-            let mut outgoing = exception(&e, &blank, false, session.frame_max());
+            let reply = ReplyTo {
+                exchange: None,
+                key: parse_key(&message.routing_key, &self.out_key),
+                uuid: Some(AMQPValue::LongString("".into())),
+                correlation_id: None,
+            };
+            let mut outgoing = exception(&e, &reply, false, session.frame_max());
             outgoing.body = message.body;
-            self.send(session, reply_key, &outgoing).await?;
+            self.send(session, &reply, &outgoing).await?;
         }
         Ok(Settle::Ack)
     }
@@ -117,8 +121,7 @@ impl Responder {
     async fn react(
         &self,
         message: Message,
-        uuid: &AMQPValue,
-        reply_key: &str,
+        reply: &ReplyTo,
         session: &Arc<Session>,
     ) -> Result<Vec<u8>, Exception> {
         if message.body.len() > self.max_request_size {
@@ -130,9 +133,8 @@ impl Responder {
         }
         let progress = Arc::new(Request {
             session: Arc::downgrade(session),
-            uuid: uuid.clone(),
-            uuid_text: uuid_text(uuid),
-            reply_key: reply_key.to_owned(),
+            reply: reply.clone(),
+            name: reply.request_name(),
             redelivered: message.redelivered,
             settled: AtomicBool::new(false),
             counters: Arc::clone(&self.counters),
@@ -169,29 +171,48 @@ impl Responder {
         )
     }
 
-    /// Sends the last message of a request. One that no queue is bound for is parked.
+    /// Sends the last message of a request. One that no queue is bound for is parked. One that this daemon may not send to
+    /// the address of the caller's choice is given up: trying again would change nothing, and keep the others waiting.
     async fn send(
         &self,
         session: &Session,
-        reply_key: &str,
+        reply: &ReplyTo,
         outgoing: &Outgoing,
     ) -> Result<(), PublishError> {
-        match session.send_response(reply_key, outgoing).await {
+        match publish(session, reply, outgoing).await {
             Err(PublishError::Returned {
                 exchange, reason, ..
             }) => {
-                session.park(reply_key, outgoing, &reason).await?;
+                session
+                    .park(&exchange, &reply.key, outgoing, &reason)
+                    .await?;
                 self.counters.parked.add_one();
                 error!(
                     exchange,
-                    key = reply_key,
+                    key = reply.key,
                     reason,
                     "no queue is bound for this answer; it is parked"
                 );
                 Ok(())
             }
+            Err(e @ PublishError::Denied { .. }) if reply.exchange.is_some() => {
+                self.counters.dropped.add_one();
+                error!(error = %e, queue = reply.key, "an answer is lost");
+                Ok(())
+            }
             result => result,
         }
+    }
+}
+
+async fn publish(
+    session: &Session,
+    reply: &ReplyTo,
+    outgoing: &Outgoing,
+) -> Result<(), PublishError> {
+    match reply.exchange {
+        Some(exchange) => session.send_message(exchange, &reply.key, outgoing).await,
+        None => session.send_response(&reply.key, outgoing).await,
     }
 }
 
@@ -217,9 +238,8 @@ fn panic_text(panic: &(dyn Any + Send)) -> String {
 /// A request being handled, as its [`Sendback`] knows it.
 struct Request {
     session: Weak<Session>,
-    uuid: AMQPValue,
-    uuid_text: String,
-    reply_key: String,
+    reply: ReplyTo,
+    name: String,
     redelivered: bool,
     settled: AtomicBool,
     counters: Arc<Counters>,
@@ -241,10 +261,7 @@ impl Progress for Request {
                 .session
                 .upgrade()
                 .ok_or_else(|| lost("the connection to RabbitMQ is gone"))?;
-            match session
-                .send_response(&self.reply_key, &answer(&self.uuid, body))
-                .await
-            {
+            match publish(&session, &self.reply, &progress(&self.reply, body)).await {
                 Ok(()) => self.counters.progress.add_one(),
                 // Nobody listens now, but the answer may still be wanted.
                 Err(e @ PublishError::Returned { .. }) => {
@@ -257,7 +274,7 @@ impl Progress for Request {
     }
 
     fn uuid(&self) -> &str {
-        &self.uuid_text
+        &self.name
     }
 
     fn redelivered(&self) -> bool {

@@ -7,7 +7,8 @@ const LONGEST: Duration = Duration::from_secs(30);
 
 /// A random time up to a bound that doubles with every failed attempt, from 0.25 s to 30 s ("full jitter": daemons that
 /// lost the same broker do not come back all at once). Never less than 50 ms, so that nothing spins.
-pub(crate) fn delay(attempt: u32) -> Duration {
+#[must_use]
+pub fn delay(attempt: u32) -> Duration {
     let bound = bound(attempt);
     let jittered = bound.mul_f64(fastrand::f64());
     jittered.max(Duration::from_millis(50))

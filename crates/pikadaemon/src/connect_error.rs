@@ -178,12 +178,9 @@ impl ConnectError {
         }
     }
 
-    /// Sorts out what the client library reports after the connection stands.
-    pub(crate) fn from_step(
-        params: &ConnectionParams,
-        step: &'static str,
-        error: lapin::Error,
-    ) -> Self {
+    /// Sorts out what the client library reports after the connection stands, while doing `step`.
+    #[must_use]
+    pub fn from_step(params: &ConnectionParams, step: &'static str, error: lapin::Error) -> Self {
         let address = params.address();
         match error.kind() {
             lapin::ErrorKind::ProtocolError(amqp) if is(amqp, AMQPSoftError::ACCESSREFUSED) => {

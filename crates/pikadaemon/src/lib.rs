@@ -15,7 +15,7 @@
 //!
 //! The states a daemon goes through are in [`State`]; the module around it does the I/O.
 
-mod backoff;
+pub mod backoff;
 mod connect_error;
 mod daemon;
 mod link;
@@ -28,11 +28,12 @@ mod state;
 
 pub use connect_error::ConnectError;
 pub use daemon::{PikaDaemon, Report};
-pub use link::{Link, connect};
+pub use link::{Link, connect, within};
 pub use message::{Message, OnMessage, Outgoing, Settle};
 pub use params::{ConnectionParams, get_con_params};
-pub use publish_error::PublishError;
-pub use session::Session;
+pub use publish_error::{PublishError, is_channel_error};
+pub use publisher::Publisher;
+pub use session::{Session, check_exchange, check_queue};
 pub use state::{Event, State};
 
 /// AMQP's types for headers and properties, as lapin has them.

@@ -90,7 +90,10 @@ pub async fn connect(params: &ConnectionParams) -> Result<Link, ConnectError> {
 }
 
 /// Bounds a step of the set-up in time.
-pub(crate) async fn within<F: Future>(
+///
+/// # Errors
+/// It takes longer than `RABBITMQ_CONNECT_TIMEOUT`.
+pub async fn within<F: Future>(
     params: &ConnectionParams,
     step: &'static str,
     future: F,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use lapin::BasicProperties;
-use lapin::types::{AMQPValue, FieldTable};
+use lapin::types::{AMQPValue, FieldTable, ShortString};
 
 use crate::{PublishError, Session};
 
@@ -33,7 +33,7 @@ impl Message {
 }
 
 /// A message to publish. Always sent persistent (`delivery_mode` 2, as documented), mandatory and with a publisher confirm.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Outgoing {
     /// Media type, `application/json` for answers.
     pub content_type: &'static str,
@@ -41,6 +41,12 @@ pub struct Outgoing {
     pub headers: FieldTable,
     /// The body.
     pub body: Vec<u8>,
+    /// Where the answer to this message is to go: a queue, by AMQP's own convention.
+    pub reply_to: Option<ShortString>,
+    /// Pairs request and answer by AMQP's own convention.
+    pub correlation_id: Option<ShortString>,
+    /// AMQP's property `type`: what kind of message it is.
+    pub kind: Option<ShortString>,
 }
 
 /// What becomes of a delivery that has been dealt with.

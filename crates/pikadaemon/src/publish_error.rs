@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use lapin::protocol::AMQPErrorKind;
+
 /// Why a message was not published.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -26,6 +28,14 @@ pub enum PublishError {
         /// The routing key.
         routing_key: String,
     },
+    /// The broker does not take this message there: no such exchange, no right to publish to it, too large.
+    #[error("RabbitMQ takes no such message for exchange '{exchange}': {reason}")]
+    Denied {
+        /// The exchange; the default exchange has the empty name.
+        exchange: String,
+        /// The broker's words.
+        reason: String,
+    },
     /// Neither confirmed nor refused in time.
     #[error("RabbitMQ did not confirm the message within {} s", .after.as_secs_f32())]
     Timeout {
@@ -38,7 +48,19 @@ pub enum PublishError {
         /// Its length in bytes.
         length: usize,
     },
+    /// There is no connection to publish on any more: the message did not leave this process.
+    #[error("the connection to RabbitMQ was lost before the message was sent: {0}")]
+    NotSent(lapin::Error),
     /// The connection or channel is gone: whether the message arrived is not known.
     #[error("the connection to RabbitMQ was lost while publishing: {0}")]
     Lost(#[from] lapin::Error),
+}
+
+/// Whether the broker closed only a channel because of this error: the connection is as good as before.
+#[must_use]
+pub fn is_channel_error(error: &lapin::Error) -> bool {
+    match error.kind() {
+        lapin::ErrorKind::ProtocolError(amqp) => matches!(amqp.kind(), AMQPErrorKind::Soft(_)),
+        _ => false,
+    }
 }

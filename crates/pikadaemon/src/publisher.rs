@@ -3,10 +3,14 @@
 //! Every message is mandatory and confirmed. On one channel the client library may pair a returned message with the
 //! wrong confirm, so a channel has one message in flight; several messages at once use several channels, which are opened
 //! as needed and kept.
+//!
+//! A caller that takes answers by direct reply-to has to consume on the very channels it publishes on: see
+//! [`Publisher::on_new_channel`].
 
 use std::sync::Mutex;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
 use lapin::types::{FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Confirmation};
@@ -16,6 +20,7 @@ use tracing::warn;
 
 use crate::link::Link;
 use crate::message::Outgoing;
+use crate::publish_error::is_channel_error;
 use crate::{ConnectionParams, PublishError};
 
 const PERSISTENT: u8 = 2;
@@ -24,30 +29,58 @@ const MAX_CHANNELS: usize = 32;
 /// Pause before a message that the broker refused is offered again.
 const REFUSED_PAUSE: Duration = Duration::from_millis(500);
 
-/// The publishing connection of a session.
-pub(crate) struct Publisher {
+/// The name a caller gives for direct reply-to; the broker makes it an address that begins with this and a dot.
+const DIRECT_REPLY_TO: &str = "amq.rabbitmq.reply-to.";
+
+/// Prepares a channel before anything is published on it.
+type Prepare = Box<dyn Fn(Channel) -> BoxFuture<'static, Result<(), lapin::Error>> + Send + Sync>;
+
+/// A connection that publishes with confirms; see the module's concept. Dropping it closes the connection at once.
+pub struct Publisher {
     link: Link,
     limit: Duration,
+    prepare: Option<Prepare>,
     idle: Mutex<Vec<Channel>>,
     permits: Semaphore,
 }
 
 impl Publisher {
-    pub(crate) fn new(link: Link, params: &ConnectionParams, in_flight: usize) -> Self {
+    /// Publishes on this connection, with up to `in_flight` messages (at most 32) waiting for their confirms at once.
+    #[must_use]
+    pub fn new(link: Link, params: &ConnectionParams, in_flight: usize) -> Self {
         Self {
             link,
             limit: params.connection.publish_timeout,
+            prepare: None,
             idle: Mutex::new(Vec::new()),
             permits: Semaphore::new(in_flight.clamp(1, MAX_CHANNELS)),
         }
     }
 
-    pub(crate) fn into_link(self) -> Link {
+    /// Has every channel prepared by `prepare` before the first message is published on it.
+    #[must_use]
+    pub fn on_new_channel<F>(mut self, prepare: F) -> Self
+    where
+        F: Fn(Channel) -> BoxFuture<'static, Result<(), lapin::Error>> + Send + Sync + 'static,
+    {
+        self.prepare = Some(Box::new(prepare));
+        self
+    }
+
+    /// The connection itself, to be closed in an orderly way.
+    #[must_use]
+    pub fn into_link(self) -> Link {
         self.link
     }
 
-    /// Publishes a message and returns when the broker has confirmed it.
-    pub(crate) async fn publish(
+    /// Publishes a message and returns when the broker has confirmed it. A message the broker refuses is offered again
+    /// until `RABBITMQ_PUBLISH_TIMEOUT` is over.
+    ///
+    /// Must be awaited to its end: a channel whose message is given up in flight is not used again.
+    ///
+    /// # Errors
+    /// It is not known to be safe in the broker; see [`PublishError`].
+    pub async fn publish(
         &self,
         exchange: &str,
         routing_key: &str,
@@ -78,16 +111,17 @@ impl Publisher {
         let key = short(routing_key)?;
         // The semaphore is never closed.
         let _permit = self.permits.acquire().await;
-        let channel = match self.idle.lock().ok().and_then(|mut idle| idle.pop()) {
+        let channel = match self.idle_channel() {
             Some(channel) => channel,
-            None => self.within_limit(self.open_channel()).await??,
+            None => self
+                .within_limit(self.open_channel())
+                .await?
+                .map_err(PublishError::NotSent)?,
         };
-        let properties = BasicProperties::default()
-            .with_content_type(message.content_type.into())
-            .with_delivery_mode(PERSISTENT)
-            .with_headers(message.headers.clone());
+        let properties = properties(message);
         let options = BasicPublishOptions {
-            mandatory: true,
+            // An address of direct reply-to is no queue: the broker would return even a message that it has delivered.
+            mandatory: !(exchange.is_empty() && routing_key.starts_with(DIRECT_REPLY_TO)),
             ..BasicPublishOptions::default()
         };
         let confirmation = self
@@ -96,7 +130,7 @@ impl Publisher {
                     .basic_publish(short(exchange)?, key, options, &message.body, properties)
                     .await?
                     .await
-                    .map_err(PublishError::from)
+                    .map_err(|e| denied_or_lost(exchange, e))
             })
             .await??;
         // Only a channel without anything in flight is used again.
@@ -137,11 +171,21 @@ impl Publisher {
         .await?
     }
 
-    async fn open_channel(&self) -> Result<Channel, PublishError> {
+    fn idle_channel(&self) -> Option<Channel> {
+        let mut idle = self.idle.lock().ok()?;
+        // One that was closed meanwhile would lose the message before it is sent.
+        idle.retain(|channel| channel.status().connected());
+        idle.pop()
+    }
+
+    async fn open_channel(&self) -> Result<Channel, lapin::Error> {
         let channel = self.link.connection().create_channel().await?;
         channel
             .confirm_select(ConfirmSelectOptions::default())
             .await?;
+        if let Some(prepare) = &self.prepare {
+            prepare(channel.clone()).await?;
+        }
         Ok(channel)
     }
 
@@ -158,6 +202,33 @@ impl Publisher {
             }
         }
     }
+}
+
+fn denied_or_lost(exchange: &str, error: lapin::Error) -> PublishError {
+    match error.kind() {
+        lapin::ErrorKind::ProtocolError(amqp) if is_channel_error(&error) => PublishError::Denied {
+            exchange: exchange.to_owned(),
+            reason: amqp.get_message().to_string(),
+        },
+        _ => PublishError::Lost(error),
+    }
+}
+
+fn properties(message: &Outgoing) -> BasicProperties {
+    let mut properties = BasicProperties::default()
+        .with_content_type(message.content_type.into())
+        .with_delivery_mode(PERSISTENT)
+        .with_headers(message.headers.clone());
+    if let Some(reply_to) = &message.reply_to {
+        properties = properties.with_reply_to(reply_to.clone());
+    }
+    if let Some(correlation_id) = &message.correlation_id {
+        properties = properties.with_correlation_id(correlation_id.clone());
+    }
+    if let Some(kind) = &message.kind {
+        properties = properties.with_type(kind.clone());
+    }
+    properties
 }
 
 /// AMQP's short strings have at most 255 bytes; the library's own conversion panics over that.

@@ -22,6 +22,7 @@ use crate::connect_error::is;
 use crate::daemon::{Plan, Report};
 use crate::link::{Link, connect, within};
 use crate::message::{Message, OnMessage, Outgoing, Settle};
+use crate::publish_error::is_channel_error;
 use crate::publisher::Publisher;
 use crate::{ConnectError, ConnectionParams, PublishError};
 
@@ -72,6 +73,7 @@ impl Session {
     /// It could not be kept; the caller must not acknowledge what it answers.
     pub async fn park(
         &self,
+        exchange: &str,
         routing_key: &str,
         message: &Outgoing,
         reason: &str,
@@ -79,7 +81,7 @@ impl Session {
         let queue = format!("{}.parked", self.input_queue);
         let mut parked = message.clone();
         for (name, value) in [
-            ("x-edeposit-exchange", self.output_exchange.as_str()),
+            ("x-edeposit-exchange", exchange),
             ("x-edeposit-routing-key", routing_key),
             ("x-edeposit-reason", reason),
         ] {
@@ -190,6 +192,8 @@ impl LiveSession {
                         warn!(reason, "RabbitMQ has blocked publishing; answers wait");
                     }
                     Some(lapin::Event::ConnectionUnblocked) => info!("RabbitMQ takes messages again"),
+                    // Whoever published on that channel is told, and decides.
+                    Some(lapin::Event::Error(e)) if is_channel_error(&e) => debug!(error = %e, "publishing channel"),
                     Some(lapin::Event::Error(e)) => return Ended::Lost(format!("publishing connection: {e}")),
                     Some(event) => debug!(?event, "publishing connection"),
                     None => return Ended::Lost("the publishing connection is gone".to_owned()),
@@ -294,7 +298,11 @@ const PASSIVE_QUEUE: QueueDeclareOptions = QueueDeclareOptions {
     nowait: false,
 };
 
-async fn check_exchange(
+/// Makes sure that an exchange is there.
+///
+/// # Errors
+/// It is not, or the broker does not answer; see [`ConnectError`].
+pub async fn check_exchange(
     params: &ConnectionParams,
     link: &Link,
     exchange: &str,
@@ -324,7 +332,11 @@ async fn check_exchange(
     })
 }
 
-async fn check_queue(
+/// Makes sure that a queue is there. If it is not, the broker closes the channel.
+///
+/// # Errors
+/// It is not, or the broker does not answer; see [`ConnectError`].
+pub async fn check_queue(
     params: &ConnectionParams,
     channel: &Channel,
     queue: &str,
