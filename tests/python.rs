@@ -1,4 +1,4 @@
-//! A caller written in Python with pika, as the deposit system's are, against the real daemon.
+//! Callers written in Python with pika against the real daemon: as the deposit system's are, and by AMQP's own RPC.
 
 use std::io::Write;
 use std::path::Path;
@@ -11,15 +11,18 @@ use serde_json::{Value, json};
 /// The Python with pika that `cargo xtask test` has set up.
 const PYTHON: &str = "EDEPOSIT_TEST_PYTHON";
 
-fn call(world: &World, requests: &Value) -> Result<Vec<Value>> {
+fn call(world: &World, script: &str, more: &[&str], requests: &Value) -> Result<Vec<Value>> {
     let python = std::env::var_os(PYTHON).with_context(|| {
         format!("{PYTHON} names no Python with pika; run the tests by: cargo xtask test")
     })?;
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/caller.py");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("python")
+        .join(script);
     let mut child = Command::new(python)
         .arg(script)
         .arg(world.vhost.amqp_url())
         .arg(&world.schema.exchange)
+        .args(more)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()?;
@@ -59,6 +62,8 @@ async fn a_python_caller_is_served() -> Result<()> {
     let isbn = |isbn: &str| json!({"__nt_name": "ISBNQuery", "ISBN": isbn, "base": "nkc"});
     let answers = call(
         &world,
+        "caller.py",
+        &[],
         &json!([
             body(json!({"__nt_name": "SearchRequest", "query": isbn("80-251-0225-4")})),
             body(json!({"__nt_name": "SearchRequest", "query": isbn("80-85892-15-0")})),
@@ -114,5 +119,42 @@ async fn a_python_caller_is_served() -> Result<()> {
     assert_eq!(headers["exception_name"], "ValueError");
     assert_eq!(headers["exception_type"], "<type 'exceptions.ValueError'>");
     assert!(headers["traceback"].is_string());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_python_rpc_client_is_served() -> Result<()> {
+    let catalogue = catalogue()?;
+    let world = World::aleph(&catalogue.url(), &json!({})).await?;
+    world.daemon.start()?.success()?;
+    let query = json!({"__nt_name": "ISBNQuery", "ISBN": "80-251-0225-4", "base": "nkc"});
+    let requests = json!([
+        json!({"__nt_name": "CountRequest", "query": query}).to_string(),
+        "asd",
+        json!({"__nt_name": "ISBNValidationRequest", "ISBN": "80-251-0225-4"}).to_string(),
+    ]);
+    for way in ["queue", "direct"] {
+        let answers = call(&world, "rpc.py", &[way], &requests)?;
+        let record = |number: usize| -> Result<Value> {
+            let answer = &answers[number];
+            assert_eq!(answer["exchange"], "", "{way}");
+            assert_eq!(answer["content_type"], "application/json");
+            assert!(answer["headers"].get("UUID").is_none());
+            Ok(serde_json::from_str(
+                answer["body"].as_str().context("a body")?,
+            )?)
+        };
+        assert_eq!(
+            record(0)?,
+            json!({"__nt_name": "CountResult", "num_of_records": 1})
+        );
+        assert_eq!(
+            record(2)?,
+            json!({"__nt_name": "ISBNValidationResult", "is_valid": true})
+        );
+        assert_eq!(answers[1]["body"], "No JSON object could be decoded");
+        assert_eq!(answers[1]["headers"]["exception_name"], "ValueError");
+    }
+    assert_eq!(world.vhost.depth("plone").await?.0, 0);
     Ok(())
 }
