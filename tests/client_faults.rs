@@ -92,19 +92,26 @@ async fn every_call_ends_when_the_connections_are_closed_in_the_middle() -> Resu
         let flooding = client.clone();
         let flooding = tokio::spawn(async move { flood(&flooding, CALLS).await });
         wait_until("calls are under way", PATIENCE, async || {
-            let log = world.vhost.queue("daemon");
-            matches!(log, Ok(Some(queue)) if queue.ready > 100)
+            let queue = world.vhost.queue("daemon");
+            matches!(queue, Ok(Some(queue)) if queue.ready > 100)
         })
         .await?;
-        assert!(world.vhost.close_all_connections()? >= 3);
+        // The broker learns of a new connection a little later than its client.
+        let closing = wait_until("connections are closed", PATIENCE, async || {
+            world
+                .vhost
+                .close_all_connections()
+                .is_ok_and(|closed| closed >= 3)
+        });
+        closing.await?;
         let (answered, errors) = flooding.await??;
         assert_eq!(answered + errors.len(), CALLS);
         check_errors(replies, &errors);
         // A channel has one message in flight, so no more can be in doubt than there are channels; direct answers are lost.
         if replies != Replies::Direct {
+            assert!(answered > 0);
             assert!(errors.len() <= 32, "{} errors", errors.len());
         }
-        assert!(answered > 0);
         assert_eq!(client.in_flight(), 0);
         let again: Echoed = client.call(&echo("again")).await?;
         assert_eq!(again.text, "again");
@@ -112,16 +119,23 @@ async fn every_call_ends_when_the_connections_are_closed_in_the_middle() -> Resu
     Ok(())
 }
 
+/// A started puppet, and a client of it connected through a relay.
+async fn relayed(replies: Replies) -> Result<(World, Relay, Client)> {
+    let world = World::puppet(&json!({})).await?;
+    world.daemon.start()?.success()?;
+    let relay = Relay::new(world.vhost.amqp_port()).await?;
+    let through = json!({ "RABBITMQ_PORT": relay.port() });
+    world.daemon.connect_to(&world.vhost, "PUPPET", &through)?;
+    let client = client(&world, replies).await?;
+    Ok((world, relay, client))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_call_ends_however_often_the_way_to_the_broker_is_cut() -> Result<()> {
     const CALLS: usize = 4000;
     for replies in WAYS {
-        let world = World::puppet(&json!({})).await?;
-        world.daemon.start()?.success()?;
-        let relay = Relay::new(world.vhost.amqp_port()).await?;
-        let through = json!({ "RABBITMQ_PORT": relay.port() });
-        world.daemon.connect_to(&world.vhost, "PUPPET", &through)?;
-        let client = client(&world, replies).await?.within(4 * PATIENCE);
+        let (_world, relay, client) = relayed(replies).await?;
+        let client = client.within(4 * PATIENCE);
         let flooding = client.clone();
         let flooding = tokio::spawn(async move { flood(&flooding, CALLS).await });
         // The first cut hits the publishing, whatever is left the waiting.
@@ -172,8 +186,8 @@ async fn every_call_ends_when_the_broker_restarts_in_the_middle() -> Result<()> 
         let (answered, errors) = flooding.await??;
         assert_eq!(answered + errors.len(), CALLS);
         check_errors(replies, &errors);
-        assert!(answered > 0);
         if replies != Replies::Direct {
+            assert!(answered > 0);
             assert!(errors.len() <= 32, "{} errors", errors.len());
         }
     }
@@ -183,10 +197,11 @@ async fn every_call_ends_when_the_broker_restarts_in_the_middle() -> Result<()> 
 #[tokio::test]
 async fn a_confirmed_call_outlives_the_connection() -> Result<()> {
     for replies in WAYS {
-        let (world, client) = puppet(replies).await?;
-        let slow = Ask::Sleep { milliseconds: 1500 };
+        let (world, relay, client) = relayed(replies).await?;
+        let slow = Ask::Sleep { milliseconds: 1000 };
         let call: Call<Value, Echoed> = client.call_with_progress(&slow).await?;
-        assert!(world.vhost.close_all_connections()? >= 3);
+        world.until_ready(0).await?;
+        assert!(relay.cut() > 0);
         match (replies, call.answer().await) {
             (
                 Replies::Direct,
@@ -195,7 +210,7 @@ async fn a_confirmed_call_outlives_the_connection() -> Result<()> {
                     reason,
                 }),
             ) => {
-                assert!(reason.contains("closed by the test"), "{reason}");
+                assert!(reason.contains("was lost"), "{reason}");
             }
             (Replies::SharedExchange | Replies::ReplyTo, Ok(answer)) => {
                 assert_eq!(answer.text, "slept");

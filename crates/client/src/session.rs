@@ -239,12 +239,19 @@ async fn consume_direct(
         .basic_consume(DIRECT.into(), "".into(), options, FieldTable::default())
         .await?;
     tokio::spawn(async move {
-        while let Some(Ok(delivery)) = consumer.next().await {
-            pending.deliver(&delivery.properties, delivery.data);
+        let mut reason = "a channel that answers come on was closed".to_owned();
+        while let Some(delivery) = consumer.next().await {
+            match delivery {
+                Ok(delivery) => pending.deliver(&delivery.properties, delivery.data),
+                Err(e) => {
+                    reason = format!("consuming answers: {e}");
+                    break;
+                }
+            }
         }
         // Without its channel an answer can not come any more.
         drop(channel);
-        loss.declare("a channel that answers come on was closed".to_owned());
+        loss.declare(reason);
     });
     Ok(())
 }
