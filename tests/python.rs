@@ -1,4 +1,4 @@
-//! A caller written in Python with pika, as the deposit system's are, against the real daemon.
+//! Callers written in Python with pika against the real daemon: as the deposit system's are, and by AMQP's own RPC.
 
 use std::io::Write;
 use std::path::Path;
@@ -29,8 +29,9 @@ fn script(world: &World, name: &str) -> Result<Command> {
     Ok(command)
 }
 
-fn call(world: &World, requests: &Value) -> Result<Vec<Value>> {
-    let mut child = script(world, "caller.py")?
+fn call(world: &World, name: &str, more: &[&str], requests: &Value) -> Result<Vec<Value>> {
+    let mut child = script(world, name)?
+        .args(more)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()?;
@@ -70,6 +71,8 @@ async fn a_python_caller_is_served() -> Result<()> {
     let isbn = |isbn: &str| json!({"__nt_name": "ISBNQuery", "ISBN": isbn, "base": "nkc"});
     let answers = call(
         &world,
+        "caller.py",
+        &[],
         &json!([
             body(json!({"__nt_name": "SearchRequest", "query": isbn("80-251-0225-4")})),
             body(json!({"__nt_name": "SearchRequest", "query": isbn("80-85892-15-0")})),
@@ -175,5 +178,42 @@ async fn no_message_stops_the_daemon() -> Result<()> {
     world.daemon.stop()?.success()?;
     assert_eq!(world.daemon.log().matches("started with pid").count(), 1);
     assert!(pid.is_some());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_python_rpc_client_is_served() -> Result<()> {
+    let catalogue = catalogue()?;
+    let world = World::aleph(&catalogue.url(), &json!({})).await?;
+    world.daemon.start()?.success()?;
+    let query = json!({"__nt_name": "ISBNQuery", "ISBN": "80-251-0225-4", "base": "nkc"});
+    let requests = json!([
+        json!({"__nt_name": "CountRequest", "query": query}).to_string(),
+        "asd",
+        json!({"__nt_name": "ISBNValidationRequest", "ISBN": "80-251-0225-4"}).to_string(),
+    ]);
+    for way in ["queue", "direct"] {
+        let answers = call(&world, "rpc.py", &[way], &requests)?;
+        let record = |number: usize| -> Result<Value> {
+            let answer = &answers[number];
+            assert_eq!(answer["exchange"], "", "{way}");
+            assert_eq!(answer["content_type"], "application/json");
+            assert!(answer["headers"].get("UUID").is_none());
+            Ok(serde_json::from_str(
+                answer["body"].as_str().context("a body")?,
+            )?)
+        };
+        assert_eq!(
+            record(0)?,
+            json!({"__nt_name": "CountResult", "num_of_records": 1})
+        );
+        assert_eq!(
+            record(2)?,
+            json!({"__nt_name": "ISBNValidationResult", "is_valid": true})
+        );
+        assert_eq!(answers[1]["body"], "No JSON object could be decoded");
+        assert_eq!(answers[1]["headers"]["exception_name"], "ValueError");
+    }
+    assert_eq!(world.vhost.depth("plone").await?.0, 0);
     Ok(())
 }

@@ -1,13 +1,14 @@
-//! RabbitMQ's management HTTP API, as far as it takes to create a virtual host.
+//! RabbitMQ's management HTTP API, for what AMQP itself cannot do: create a virtual host, list
+//! bindings.
 //!
-//! AMQP itself cannot do that. The API is a plugin that need not be there, and wants a user with
+//! The API is a plugin that need not be there, and wants a user with
 //! the tag `administrator`; so failing is normal and only ever explained, never fatal by itself.
 
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use edeposit_settings::{Connection, Tls};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Identity, Method, Url};
@@ -43,30 +44,59 @@ impl<'a> Management<'a> {
     }
 
     async fn put(&self, path: &[&str], body: &Value) -> Result<()> {
+        match self.call(Method::PUT, path, Some(body)).await? {
+            Some(_) => Ok(()),
+            None => bail!("it answered with HTTP status 404"),
+        }
+    }
+
+    /// What is to be read at a path; None if there is nothing.
+    pub async fn get(&self, path: &[&str]) -> Result<Option<Value>> {
+        match self.call(Method::GET, path, None).await? {
+            Some(text) => Ok(Some(
+                serde_json::from_str(&text).context("it answered with something else than JSON")?,
+            )),
+            None => Ok(None),
+        }
+    }
+
+    /// The answer's body; None if the server knows no such thing.
+    async fn call(
+        &self,
+        method: Method,
+        path: &[&str],
+        body: Option<&Value>,
+    ) -> Result<Option<String>> {
         let mut url = Url::parse(self.base).context("no URL")?;
         match url.path_segments_mut() {
             // Names are segments of their own, so a '/' in them is escaped.
             Ok(mut segments) => segments.pop_if_empty().push("api").extend(path),
             Err(()) => bail!("no URL that a path can be added to"),
         };
-        let response = self
-            .client
-            .request(Method::PUT, url)
-            .basic_auth(
-                &self.connection.user,
-                Some(self.connection.password.expose()),
-            )
-            .header("Content-Type", "application/json")
-            .body(body.to_string())
-            .send()
-            .await
-            .map_err(|e| anyhow::anyhow!("{}", root_cause(&e)))?;
+        let writes = method != Method::GET;
+        let mut request = self.client.request(method, url).basic_auth(
+            &self.connection.user,
+            Some(self.connection.password.expose()),
+        );
+        if let Some(body) = body {
+            request = request
+                .header("Content-Type", "application/json")
+                .body(body.to_string());
+        }
+        let said = |error: reqwest::Error| anyhow!("{}", root_cause(&error));
+        let response = request.send().await.map_err(said)?;
         match response.status().as_u16() {
-            200..300 => Ok(()),
+            200..300 => Ok(Some(response.text().await.map_err(said)?)),
             401 => bail!(
-                "user '{0}' may not use it (rabbitmqctl set_user_tags {0} administrator)",
-                self.connection.user
+                "user '{0}' may not use it (rabbitmqctl set_user_tags {0} {1})",
+                self.connection.user,
+                if writes {
+                    "administrator"
+                } else {
+                    "management"
+                }
             ),
+            404 => Ok(None),
             status => bail!("it answered with HTTP status {status}"),
         }
     }

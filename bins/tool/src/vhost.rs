@@ -1,22 +1,19 @@
-//! Connecting to a submodule's virtual host, which is created if it is missing and that can be
-//! done.
-//!
-//! Every failure begins with the line that the original prints for it; what follows is new and
-//! says why, and what to do.
+//! Creating a virtual host that is missing, or opening one that the user may not enter.
 
 use anyhow::{Result, anyhow};
 use edeposit_pikadaemon::{ConnectError, ConnectionParams, Link};
-use edeposit_settings::Settings;
 
+use crate::broker::{Failure, cannot_connect};
+use crate::context::{Context, quoted};
 use crate::management::Management;
-use crate::remark;
+use crate::output::remark;
 
 /// Connects, after creating the virtual host if need be.
-pub async fn connect(settings: &Settings, params: &ConnectionParams) -> Result<Link> {
+pub async fn connect_or_create(context: &Context, params: &ConnectionParams) -> Result<Link> {
     match edeposit_pikadaemon::connect(params).await {
         Ok(link) => Ok(link),
-        Err(error) if is_about_the_vhost(&error) => {
-            create(settings, params, &error).await?;
+        Err(error) if Failure::of(&error) != Failure::Connection => {
+            create(context, params, &error).await?;
             edeposit_pikadaemon::connect(params)
                 .await
                 .map_err(|error| cannot_connect(params, &error))
@@ -25,30 +22,11 @@ pub async fn connect(settings: &Settings, params: &ConnectionParams) -> Result<L
     }
 }
 
-fn is_about_the_vhost(error: &ConnectError) -> bool {
-    matches!(
-        error,
-        ConnectError::NoVirtualHost { .. } | ConnectError::NoPermission { .. }
-    )
-}
-
-fn cannot_connect(params: &ConnectionParams, error: &ConnectError) -> anyhow::Error {
-    anyhow!(
-        "Can't connect to RabbitMQ!\n{} as user '{}': {error}",
-        params.address(),
-        params.connection.user
-    )
-}
-
 /// Creates the virtual host, or fails with the commands that do.
-async fn create(
-    settings: &Settings,
-    params: &ConnectionParams,
-    reason: &ConnectError,
-) -> Result<()> {
-    let base = settings.management_url()?;
+async fn create(context: &Context, params: &ConnectionParams, reason: &ConnectError) -> Result<()> {
+    let base = context.settings.management_url()?;
     let (vhost, user) = (&params.virtualhost, &params.connection.user);
-    let missing = matches!(reason, ConnectError::NoVirtualHost { .. });
+    let missing = Failure::of(reason) == Failure::NoVhost;
     let creating = async {
         Management::new(&base, &params.connection)?
             .create_vhost(vhost)
@@ -80,31 +58,16 @@ async fn create(
 
 /// What an operator types on the server to do by hand what could not be done from here.
 fn commands(vhost: &str, user: &str, missing: bool) -> String {
-    let (vhost, user) = (quoted(vhost), quoted(user));
-    let add = format!("  rabbitmqctl add_vhost {vhost}\n");
-    let permit = format!("  rabbitmqctl set_permissions -p {vhost} {user} '.*' '.*' '.*'");
+    let add = format!("  rabbitmqctl add_vhost {}\n", quoted(vhost));
+    let permit = format!("  {}", permit_command(vhost, user));
     if missing { add + &permit } else { permit }
 }
 
-/// An argument for a shell command.
-pub fn quoted(argument: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./@%+".contains(c);
-    if !argument.is_empty() && argument.chars().all(plain) && !argument.starts_with('-') {
-        argument.to_owned()
-    } else {
-        format!("'{}'", argument.replace('\'', r"'\''"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::quoted;
-
-    #[test]
-    fn arguments_are_quoted_where_a_shell_needs_it() {
-        assert_eq!(quoted("ftp"), "ftp");
-        assert_eq!(quoted("my thing"), "'my thing'");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
-        assert_eq!(quoted(""), "''");
-    }
+/// The command that gives a user all rights in a virtual host.
+pub fn permit_command(vhost: &str, user: &str) -> String {
+    format!(
+        "rabbitmqctl set_permissions -p {} {} '.*' '.*' '.*'",
+        quoted(vhost),
+        quoted(user)
+    )
 }

@@ -57,6 +57,7 @@ pub struct AmqpDaemon {
     setup: Option<Setup>,
     settings_file: Option<PathBuf>,
     wait_for_broker: bool,
+    strict_order: bool,
 }
 
 /// Where a daemon works, if not by its name.
@@ -88,6 +89,7 @@ impl AmqpDaemon {
             setup: Some(Box::new(|| setup().map(IntoReact::into_react))),
             settings_file: None,
             wait_for_broker: false,
+            strict_order: false,
         }
     }
 
@@ -95,6 +97,14 @@ impl AmqpDaemon {
     #[must_use]
     pub fn about(mut self, about: &str) -> Self {
         self.about = about.to_owned();
+        self
+    }
+
+    /// Carries requests out one by one in the order of the queue, whatever the prefetch setting: for handlers that are wrong
+    /// otherwise. The order is the queue's as long as one instance of the daemon runs.
+    #[must_use]
+    pub fn strict_order(mut self) -> Self {
+        self.strict_order = true;
         self
     }
 
@@ -195,7 +205,11 @@ impl AmqpDaemon {
             wiring.out_exch,
             Arc::new(responder),
         )
-        .prefetch(submodule.prefetch)
+        .prefetch(if self.strict_order {
+            1
+        } else {
+            submodule.prefetch
+        })
         .drain_time(context.drain_time())
         .wait_for_broker(self.wait_for_broker);
         let mut report = |report: Report<'_>| match report {

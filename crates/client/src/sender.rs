@@ -1,0 +1,114 @@
+//! A publisher for programs that only send: a harvester, a log monitor.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use edeposit_pikadaemon::get_con_params;
+use edeposit_settings::Settings;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::client::encode;
+use crate::confirmed::{Deadline, Parcel, message, publish};
+use crate::session::Plan;
+use crate::supervisor::Supervisor;
+use crate::{CallError, ConnectError};
+
+/// Publishes messages of one submodule, confirmed. Nothing is kept here to be sent later: a message is in the broker when
+/// the method returns, or the error says what is known of it.
+///
+/// ```no_run
+/// # use edeposit_settings::Settings;
+/// #[derive(serde::Serialize)]
+/// struct Upload {
+///     user: String,
+/// }
+///
+/// # async fn example() -> anyhow::Result<()> {
+/// let sender = edeposit_client::Sender::connect(&Settings::load()?, "ftp").await?;
+/// let uuid = sender.send_response(&Upload { user: "jan".into() }).await?;
+/// # Ok(()) }
+/// ```
+///
+/// While RabbitMQ is away, messages wait for it up to the deadline. Every message has a new `UUID`, content type
+/// `application/json`, and is persistent.
+///
+/// The errors of all methods are [`CallError`]s other than `Exception` and `Decode`.
+pub struct Sender {
+    plan: Arc<Plan>,
+    supervisor: Supervisor,
+    deadline: Duration,
+}
+
+impl Sender {
+    /// Connects to where the settings have the submodule. The deadline of messages is `RABBITMQ_PUBLISH_TIMEOUT`. Must be
+    /// called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// The broker cannot be reached, refuses, or has no such exchange. Later losses are repaired.
+    pub async fn connect(settings: &Settings, submodule: &str) -> Result<Self, ConnectError> {
+        let submodule = settings.submodule(submodule)?;
+        let params = get_con_params(settings, &submodule.vhost)?.for_submodule(&submodule.name);
+        let deadline = params.connection.publish_timeout;
+        let plan = Arc::new(Plan {
+            params,
+            submodule,
+            replies: None,
+            name: String::new(),
+        });
+        let supervisor = Supervisor::start(Arc::clone(&plan), Arc::default()).await?;
+        Ok(Self {
+            plan,
+            supervisor,
+            deadline,
+        })
+    }
+
+    /// How long sending a message may take, waiting for a connection included.
+    #[must_use]
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// Sends a record where the submodule's answers go: to its exchange, with its output key. Returns the message's UUID.
+    ///
+    /// # Errors
+    /// It is not known to be in the broker.
+    pub async fn send_response<T: Serialize + ?Sized>(
+        &self,
+        record: &T,
+    ) -> Result<String, CallError> {
+        let submodule = &self.plan.submodule;
+        self.send_message(&submodule.exchange, &submodule.out_key, encode(record)?)
+            .await
+    }
+
+    /// Sends JSON to any exchange of the submodule's virtual host. Returns the message's UUID.
+    ///
+    /// # Errors
+    /// It is not known to be in the broker.
+    pub async fn send_message(
+        &self,
+        exchange: &str,
+        routing_key: &str,
+        body: Vec<u8>,
+    ) -> Result<String, CallError> {
+        let uuid = Uuid::new_v4();
+        let parcel = Parcel {
+            exchange: exchange.to_owned(),
+            routing_key: routing_key.to_owned(),
+            message: message(uuid, body),
+            submodule: self.plan.submodule.name.clone(),
+            _permit: None,
+        };
+        let sessions = self.supervisor.sessions.clone();
+        publish(sessions, parcel, Deadline::after(self.deadline)).await?;
+        Ok(uuid.to_string())
+    }
+
+    /// Closes the connection.
+    pub async fn close(&self) {
+        self.supervisor.close().await;
+    }
+}
