@@ -159,7 +159,7 @@ async fn every_call_ends_however_often_the_way_to_the_broker_is_cut() -> Result<
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_call_ends_when_the_broker_restarts_in_the_middle() -> Result<()> {
-    const CALLS: usize = 2000;
+    const CALLS: usize = 10_000;
     let node = RabbitNode::start()?;
     let vhost = node.vhost("restart")?;
     vhost.declare(&Schema::new("puppet")).await?;
