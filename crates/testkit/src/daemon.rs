@@ -153,6 +153,8 @@ impl DaemonUnderTest {
     pub fn pid(&self) -> Option<i32> {
         fs::read_to_string(self.pid_file())
             .ok()?
+            .lines()
+            .next()?
             .trim()
             .parse()
             .ok()
