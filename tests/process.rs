@@ -202,7 +202,10 @@ async fn an_unreachable_broker_is_said() -> Result<()> {
     assert_fails(
         &world,
         &["can't reach RabbitMQ", &closed.to_string(), "RABBITMQ_PORT"],
-    )
+    )?;
+    let stderr = world.daemon.start()?.stderr;
+    assert_eq!(stderr.matches("refused").count(), 1, "{stderr}");
+    Ok(())
 }
 
 #[tokio::test]

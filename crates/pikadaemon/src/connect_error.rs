@@ -7,19 +7,19 @@ use lapin::protocol::{AMQPError, AMQPErrorKind, AMQPHardError, AMQPSoftError};
 
 use crate::ConnectionParams;
 
-/// Why a session with the broker could not be set up.
+/// Why a session with the broker could not be set up. The texts include their causes, which are therefore no `source` of their own.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
     /// Nothing answers at the address.
     #[error(
-        "can't reach RabbitMQ at {address}: {source}; is it running, and are RABBITMQ_HOST and RABBITMQ_PORT right?"
+        "can't reach RabbitMQ at {address}: {cause}; is it running, and are RABBITMQ_HOST and RABBITMQ_PORT right?"
     )]
     Unreachable {
         /// `host:port`.
         address: String,
         /// What the system said.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// Something accepts the connection but does not go on.
     #[error("RabbitMQ at {address} did not answer within {} s while {step}", .after.as_secs_f32())]
@@ -33,23 +33,23 @@ pub enum ConnectError {
     },
     /// The TLS handshake failed.
     #[error(
-        "no TLS connection with RabbitMQ at {address}: {source}; see RABBITMQ_TLS_CA_FILE and the certificates"
+        "no TLS connection with RabbitMQ at {address}: {cause}; see RABBITMQ_TLS_CA_FILE and the certificates"
     )]
     Tls {
         /// `host:port`.
         address: String,
         /// What was wrong.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// A certificate or key file cannot be used.
-    #[error("can't read {path} ({setting}): {source}")]
+    #[error("can't read {path} ({setting}): {cause}")]
     TlsFile {
         /// The setting that names the file.
         setting: &'static str,
         /// The file.
         path: String,
         /// What the system said.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// Wrong user or password.
     #[error(
@@ -121,22 +121,22 @@ pub enum ConnectError {
         text: String,
     },
     /// What answers does not speak AMQP 0-9-1.
-    #[error("what answers at {address} is no AMQP 0-9-1 broker: {source}")]
+    #[error("what answers at {address} is no AMQP 0-9-1 broker: {cause}")]
     NotAmqp {
         /// `host:port`.
         address: String,
         /// What it sent.
-        source: lapin::Error,
+        cause: lapin::Error,
     },
     /// Any other refusal or failure.
-    #[error("connecting to RabbitMQ at {address} failed while {step}: {source}")]
+    #[error("connecting to RabbitMQ at {address} failed while {step}: {cause}")]
     Failed {
         /// `host:port`.
         address: String,
         /// What was being done.
         step: &'static str,
         /// What the broker or the client library said.
-        source: lapin::Error,
+        cause: lapin::Error,
     },
 }
 
@@ -169,20 +169,20 @@ impl ConnectError {
                     Self::Failed {
                         address,
                         step: "opening the virtual host",
-                        source: error,
+                        cause: error,
                     }
                 }
             }
             lapin::ErrorKind::ParsingError(_) | lapin::ErrorKind::InvalidProtocolVersion(_) => {
                 Self::NotAmqp {
                     address,
-                    source: error,
+                    cause: error,
                 }
             }
             _ => Self::Failed {
                 address,
                 step: "logging in",
-                source: error,
+                cause: error,
             },
         }
     }
@@ -202,7 +202,7 @@ impl ConnectError {
             _ => Self::Failed {
                 address,
                 step,
-                source: error,
+                cause: error,
             },
         }
     }
@@ -214,8 +214,8 @@ impl ConnectError {
         match self {
             Self::Unreachable { .. } | Self::Timeout { .. } | Self::Failed { .. } => true,
             // A broker that is just starting or ending.
-            Self::Tls { source, .. } => matches!(
-                source.kind(),
+            Self::Tls { cause, .. } => matches!(
+                cause.kind(),
                 ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof
             ),
             _ => false,

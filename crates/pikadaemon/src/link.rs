@@ -110,9 +110,9 @@ pub async fn within<F: Future>(
 }
 
 async fn open_socket(params: &ConnectionParams) -> Result<(Stream, Socket), ConnectError> {
-    let unreachable = |source| ConnectError::Unreachable {
+    let unreachable = |cause| ConnectError::Unreachable {
         address: params.address(),
-        source,
+        cause,
     };
     let stream = within(params, "opening the connection", first_to_answer(params))
         .await?
@@ -157,18 +157,18 @@ async fn start_tls(
         stream.into_tls(&params.connection.host, config.as_ref()),
     )
     .await?
-    .map_err(|source| ConnectError::Tls {
+    .map_err(|cause| ConnectError::Tls {
         address: params.address(),
-        source,
+        cause,
     })
 }
 
 fn tls_config(tls: &Tls) -> Result<OwnedTLSConfig, ConnectError> {
     let read = |setting, path: &std::path::Path| {
-        std::fs::read(path).map_err(|source| ConnectError::TlsFile {
+        std::fs::read(path).map_err(|cause| ConnectError::TlsFile {
             setting,
             path: path.display().to_string(),
-            source,
+            cause,
         })
     };
     let cert_chain = match &tls.ca_file {
