@@ -12,9 +12,12 @@ use edeposit_settings::{Settings, Submodule};
 use tokio::runtime::{Builder, Runtime};
 use tracing::{info, warn};
 
+use crate::attempts::Attempts;
 use crate::cli::Cli;
 use crate::counters::Counters;
 use crate::responder::Responder;
+use crate::state_dir::state_dir;
+use crate::work::Work;
 use crate::{IntoReact, React};
 
 type Setup = Box<dyn FnOnce() -> anyhow::Result<Box<dyn React>>>;
@@ -56,6 +59,7 @@ pub struct AmqpDaemon {
     /// Taken when the daemon runs.
     setup: Option<Setup>,
     settings_file: Option<PathBuf>,
+    state_file: Option<PathBuf>,
     wait_for_broker: bool,
     strict_order: bool,
 }
@@ -88,6 +92,7 @@ impl AmqpDaemon {
             wiring: None,
             setup: Some(Box::new(|| setup().map(IntoReact::into_react))),
             settings_file: None,
+            state_file: None,
             wait_for_broker: false,
             strict_order: false,
         }
@@ -128,6 +133,14 @@ impl AmqpDaemon {
         self
     }
 
+    /// Records in this file which requests are in hand, so that one which kills the process is found out and set aside.
+    /// Not shared between running processes. [`AmqpDaemon::run_from_args`] has one; default for [`AmqpDaemon::run`]: none.
+    #[must_use]
+    pub fn state_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.state_file = Some(path.into());
+        self
+    }
+
     /// Does what the process's command line says; the shared command line is described by `--help`. Meant to be all of
     /// `main`, before any thread is started.
     #[must_use]
@@ -140,7 +153,13 @@ impl AmqpDaemon {
             .and_then(|settings| settings.submodule(&self.submodule))
             .map_or(Duration::from_secs(30), |submodule| submodule.drain_timeout);
 
-        let mut runner = Runner::new(cli.name.unwrap_or(program))
+        let name = cli.name.unwrap_or(program);
+        let state_dir = cli.state_dir.or_else(state_dir);
+        // A daemon's working directory is /.
+        let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
+        self.state_file = state_dir.map(|dir| absolute(dir).join(format!("{name}.in-hand")));
+        self.settings_file = cli.settings.map(absolute);
+        let mut runner = Runner::new(name)
             .verbosity(cli.verbose)
             // It logs every failure on its way up; the session's supervisor says it once.
             .quiet("lapin")
@@ -152,10 +171,6 @@ impl AmqpDaemon {
         if let Some(path) = cli.log_file {
             runner = runner.log(LogTarget::File(path));
         }
-        // A daemon's working directory is /.
-        self.settings_file = cli
-            .settings
-            .map(|path| std::path::absolute(&path).unwrap_or(path));
         self.wait_for_broker = cli.wait;
         runner.run(cli.action, cli.foreground, &mut self)
     }
@@ -178,23 +193,32 @@ impl AmqpDaemon {
         }
 
         let amqp = runtime("amqp", 1)?;
-        let handlers = runtime("handler", usize::from(submodule.prefetch).clamp(2, 16))?;
+        let prefetch = match self.strict_order {
+            true => 1,
+            false => submodule.prefetch,
+        };
+        let handlers = runtime("handler", usize::from(prefetch).clamp(2, 16))?;
         let setup = self.setup.take().context("a daemon runs only once")?;
         let react = {
             let _inside = handlers.enter();
             setup().with_context(|| format!("setting up {}", self.submodule))?
         };
         let counters = Arc::new(Counters::default());
-        let responder = Responder {
+        let work = Work {
             react: Arc::from(react),
-            out_key: wiring.out_key,
             handler_timeout: submodule.handler_timeout,
             max_request_size: submodule.max_request_size,
-            answer_without_uuid,
             tracebacks,
             handlers: handlers.handle().clone(),
             counters: Arc::clone(&counters),
         };
+        let responder = Responder::new(
+            work,
+            wiring.out_key,
+            answer_without_uuid,
+            self.attempts(prefetch),
+            prefetch,
+        );
         let ready = format!(
             "consuming queue '{}' of virtual host '{}'",
             wiring.queue, wiring.con_params.virtualhost
@@ -205,11 +229,7 @@ impl AmqpDaemon {
             wiring.out_exch,
             Arc::new(responder),
         )
-        .prefetch(if self.strict_order {
-            1
-        } else {
-            submodule.prefetch
-        })
+        .prefetch(prefetch)
         .drain_time(context.drain_time())
         .wait_for_broker(self.wait_for_broker);
         let mut report = |report: Report<'_>| match report {
@@ -241,6 +261,20 @@ impl AmqpDaemon {
                 ),
             }),
         }
+    }
+
+    /// What is known of requests that processes died with.
+    fn attempts(&self, prefetch: u16) -> Attempts {
+        let Some(path) = &self.state_file else {
+            return Attempts::unrecorded();
+        };
+        Attempts::open(path, prefetch).unwrap_or_else(|error| {
+            warn!(
+                error = format!("{error:#}"),
+                "cannot record which requests are in hand: one that kills this process will not be set aside"
+            );
+            Attempts::unrecorded()
+        })
     }
 
     /// Reads the settings, as far as this daemon needs them.

@@ -34,6 +34,11 @@ pub(crate) struct Cli {
     #[arg(long, value_name = "FILE")]
     pub(crate) log_file: Option<PathBuf>,
 
+    /// Directory for what outlives the daemon: which requests it died with [default: $STATE_DIRECTORY, else
+    /// /var/lib/edeposit for root, else ~/.local/state/edeposit]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state_dir: Option<PathBuf>,
+
     /// Log more; twice for every detail
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,

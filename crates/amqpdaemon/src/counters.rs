@@ -15,6 +15,12 @@ pub(crate) struct Counters {
     pub(crate) dropped: Count,
     /// Answers for which no queue was bound.
     pub(crate) parked: Count,
+    /// Requests that were delivered again and not carried out again.
+    pub(crate) remembered: Count,
+    /// Requests set aside because daemons died with them.
+    pub(crate) poison: Count,
+    /// Requests put back into the queue.
+    pub(crate) requeued: Count,
 }
 
 /// One number.
@@ -35,14 +41,17 @@ impl fmt::Display for Counters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} requests ({} redelivered), {} answers, {} exceptions, {} progress messages, {} dropped, {} parked",
+            "{} requests ({} redelivered), {} answers, {} exceptions, {} progress messages, {} dropped, {} parked, {} set aside, {} put back, {} known when delivered again",
             self.received.get(),
             self.redelivered.get(),
             self.answered.get(),
             self.exceptions.get(),
             self.progress.get(),
             self.dropped.get(),
-            self.parked.get()
+            self.parked.get(),
+            self.poison.get(),
+            self.requeued.get(),
+            self.remembered.get()
         )
     }
 }

@@ -5,8 +5,8 @@
 //! `traceback` and `UUID`, content type `application/text`, and the text as its body. All headers of a message travel in
 //! one frame, so long texts are cut in the headers; the body has the whole.
 
-use edeposit_pikadaemon::Outgoing;
 use edeposit_pikadaemon::types::{AMQPValue, FieldTable};
+use edeposit_pikadaemon::{Outgoing, encoded_len};
 
 use crate::Exception;
 use crate::reply::ReplyTo;
@@ -103,30 +103,6 @@ pub(crate) fn exception(
 /// The first bytes of a text, ending at a character's end.
 pub(crate) fn cut(text: &str, length: usize) -> &str {
     &text[..text.floor_char_boundary(length)]
-}
-
-/// How many bytes a header value takes on the wire.
-fn encoded_len(value: &AMQPValue) -> usize {
-    1 + match value {
-        AMQPValue::Void => 0,
-        AMQPValue::Boolean(_) | AMQPValue::ShortShortInt(_) | AMQPValue::ShortShortUInt(_) => 1,
-        AMQPValue::ShortInt(_) | AMQPValue::ShortUInt(_) => 2,
-        AMQPValue::LongInt(_) | AMQPValue::LongUInt(_) | AMQPValue::Float(_) => 4,
-        AMQPValue::DecimalValue(_) => 5,
-        AMQPValue::ShortString(text) => 1 + text.as_str().len(),
-        AMQPValue::LongString(text) => 4 + text.as_bytes().len(),
-        AMQPValue::ByteArray(bytes) => 4 + bytes.as_slice().len(),
-        AMQPValue::FieldArray(values) => {
-            4 + values.as_slice().iter().map(encoded_len).sum::<usize>()
-        }
-        AMQPValue::FieldTable(table) => {
-            let fields = table.inner().iter();
-            4 + fields
-                .map(|(name, value)| 1 + name.as_str().len() + encoded_len(value))
-                .sum::<usize>()
-        }
-        _ => 8,
-    }
 }
 
 /// A UUID for people: log lines, [`Sendback::uuid`](crate::Sendback::uuid).

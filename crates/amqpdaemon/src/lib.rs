@@ -10,21 +10,30 @@
 //!
 //! # What a handler can rely on
 //!
-//! - It is called once for every delivery of a request with a UUID, concurrently up to the setting `RABBITMQ_PREFETCH`.
-//! - The request is acknowledged only when the broker has confirmed the answer. If the connection or the process dies
-//!   before, the broker delivers the request again: handlers should bear being called twice ([`Sendback::redelivered`]).
+//! - It is called once for every request with a UUID, concurrently up to the setting `RABBITMQ_PREFETCH`.
+//! - The request is acknowledged only when the broker has confirmed the answer. If the connection dies before, the
+//!   handler goes on, and its answer is sent when the broker delivers the request again. If the process dies, it is called
+//!   again: handlers should bear that ([`Sendback::redelivered`]).
+//! - A request that three processes died with is set aside; its caller gets the exception `PoisonMessage`.
 //! - A handler that panics or takes longer than `RABBITMQ_HANDLER_TIMEOUT` costs its caller an exception, and nobody else
 //!   anything.
 
 mod amqp_daemon;
+mod answers;
+mod attempts;
 mod cli;
 mod counters;
 mod exception;
+mod execution;
+mod fingerprint;
 mod handler;
 mod headers;
 mod reply;
+mod request;
 mod responder;
 mod sendback;
+mod state_dir;
+mod work;
 
 pub use amqp_daemon::AmqpDaemon;
 pub use edeposit_daemonwrapper::Context;

@@ -1,47 +1,68 @@
 //! The way of one request: reply address and UUID, the handler, the answer, the acknowledgement.
 //!
 //! Whatever a request holds and whatever the handler does with it, exactly one thing comes out: an answer, an exception,
-//! or, for a request with neither UUID nor reply address, a counted drop. Only when the broker has confirmed that message is the request settled.
+//! or, for a request with neither UUID nor reply address, a counted drop. Only when the broker has confirmed that message
+//! is the request settled.
+//!
+//! A request that is delivered again is not carried out again if it need not be: see [`Answers`].
 
-use std::any::Any;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use edeposit_pikadaemon::types::AMQPValue;
 use edeposit_pikadaemon::{Message, OnMessage, Outgoing, PublishError, Session, Settle};
 use futures::future::BoxFuture;
-use tokio::runtime::Handle;
-use tokio::time::timeout;
-use tokio_util::task::AbortOnDropHandle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tracing::{Instrument, debug, error, info, info_span, warn};
 
+use crate::Exception;
+use crate::answers::Answers;
+use crate::attempts::{Attempts, LIMIT, Slot};
 use crate::counters::Counters;
-use crate::headers::{answer, can_carry, cut, exception, parse_key, progress};
+use crate::execution::Execution;
+use crate::fingerprint::Fingerprint;
+use crate::headers::{UUID, can_carry, cut, exception, parse_key};
 use crate::reply::ReplyTo;
-use crate::sendback::Progress;
-use crate::{Exception, React, Sendback};
+use crate::request::{Request, publish};
+use crate::work::Work;
 
 /// How long a request whose answer nobody takes is held back before it is tried again.
 const KEPT_PAUSE: Duration = Duration::from_secs(30);
 
-/// More of an exception's text than this does not go into a log line, in bytes.
-const LONGEST_LOGGED: usize = 300;
+/// More of a reason than this does not go into a parked answer's header, in bytes.
+const LONGEST_REASON: usize = 300;
 
-/// Answers requests by a [`React`].
+/// A quorum queue counts deliveries. Since RabbitMQ 4.0 it throws a message away after the 20th; before that, the request
+/// is set aside.
+const MOST_DELIVERIES: i64 = 15;
+
+/// Answers requests by a handler.
 pub(crate) struct Responder {
-    pub(crate) react: Arc<dyn React>,
-    pub(crate) out_key: String,
-    pub(crate) handler_timeout: Duration,
-    pub(crate) max_request_size: usize,
-    pub(crate) answer_without_uuid: bool,
-    pub(crate) tracebacks: bool,
-    /// Handlers run on a runtime of their own: one that blocks its thread must not keep the connection from its heartbeats.
-    pub(crate) handlers: Handle,
-    pub(crate) counters: Arc<Counters>,
+    work: Arc<Work>,
+    out_key: String,
+    answer_without_uuid: bool,
+    attempts: Arc<Attempts>,
+    answers: Arc<Answers>,
+    /// As many requests at once as the prefetch allows, over all sessions: a handler may outlive its own.
+    places: Arc<Semaphore>,
+    sessions: watch::Sender<Weak<Session>>,
+    counters: Arc<Counters>,
+}
+
+/// What a request holds while it is carried out.
+struct Place {
+    _place: OwnedSemaphorePermit,
+    _suspect: Option<OwnedSemaphorePermit>,
+    _slot: Slot,
 }
 
 impl OnMessage for Responder {
+    fn on_session(&self, session: &Arc<Session>) {
+        self.answers.new_session();
+        self.sessions.send_replace(Arc::downgrade(session));
+    }
+
     fn on_message_received<'a>(
         &'a self,
         message: Message,
@@ -52,6 +73,25 @@ impl OnMessage for Responder {
 }
 
 impl Responder {
+    pub(crate) fn new(
+        work: Work,
+        out_key: String,
+        answer_without_uuid: bool,
+        attempts: Attempts,
+        prefetch: u16,
+    ) -> Self {
+        Self {
+            counters: Arc::clone(&work.counters),
+            work: Arc::new(work),
+            out_key,
+            answer_without_uuid,
+            attempts: Arc::new(attempts),
+            answers: Arc::new(Answers::new(prefetch)),
+            places: Arc::new(Semaphore::new(prefetch.into())),
+            sessions: watch::Sender::new(Weak::new()),
+        }
+    }
+
     async fn respond(
         &self,
         message: Message,
@@ -84,43 +124,128 @@ impl Responder {
             redelivered = message.redelivered,
             "received"
         );
-        let e = match self.react(message, reply, session).await? {
-            Err(e) => e,
-            Ok(body) => {
-                let bytes = body.len();
-                match self.send(session, reply, &answer(reply, body)).await {
-                    // Larger than the broker takes, for one.
-                    Err(PublishError::Denied { reason, .. }) => Exception::builtin(
-                        "OverflowError",
-                        format!("RabbitMQ denies the answer of {bytes} bytes: {reason}"),
-                    ),
-                    Err(e) => return Err(e),
-                    Ok(settle) => {
-                        self.counters.answered.add_one();
-                        return Ok(settle);
-                    }
-                }
-            }
+        let fingerprint = self.attempts.key().fingerprint(&message);
+        let mut execution = self.execution(fingerprint, message, reply, session).await?;
+        let Some(mut outcome) = execution.outcome().await else {
+            warn!("the handler's outcome is lost; the request is carried out again");
+            return Ok(Settle::Requeue);
         };
-        info!(
-            exception = e.name,
-            text = cut(&e.message, LONGEST_LOGGED),
-            "answering with an exception"
-        );
-        let outgoing = exception(&e, reply, self.tracebacks, session.frame_max());
-        match self.send(session, reply, &outgoing).await {
+        let mut sent = self.send(session, reply, &outcome.message).await;
+        if let (None, Err(PublishError::Denied { reason, .. })) = (&outcome.exception, &sent) {
+            // Larger than the broker takes, for one.
+            let bytes = outcome.message.body.len();
+            let e = Exception::builtin(
+                "OverflowError",
+                format!("RabbitMQ denies the answer of {bytes} bytes: {reason}"),
+            );
+            let instead = Arc::new(self.work.exception(&e, reply, session.frame_max()));
+            sent = self.send(session, reply, &instead.message).await;
+            // If this is denied too, size was not the reason, and the answer itself is still good.
+            if sent.is_ok() {
+                outcome = instead;
+                execution.replace(Arc::clone(&outcome));
+            }
+        }
+        match sent {
             // An address of the caller's own choice: trying again would change nothing, and keep the others waiting.
             Err(e @ PublishError::Denied { .. }) if reply.exchange.is_some() => {
                 self.counters.dropped.add_one();
                 error!(error = %e, queue = reply.key, "an answer is lost");
-                Ok(Settle::Ack)
             }
-            settle => {
-                let settle = settle?;
-                self.counters.exceptions.add_one();
-                Ok(settle)
-            }
+            Ok(Settle::Ack) => match &outcome.exception {
+                Some(_) => self.counters.exceptions.add_one(),
+                None => self.counters.answered.add_one(),
+            },
+            other => return other,
         }
+        execution.settled();
+        Ok(Settle::Ack)
+    }
+
+    /// Carries a request out, unless what comes of it is known already.
+    async fn execution(
+        &self,
+        fingerprint: Fingerprint,
+        message: Message,
+        reply: &ReplyTo,
+        session: &Arc<Session>,
+    ) -> Result<Execution, PublishError> {
+        if message.redelivered
+            && let Some(kept) = self.answers.take(fingerprint)
+        {
+            self.counters.remembered.add_one();
+            info!("delivered again: not carried out again, its answer is known or on its way");
+            return Ok(Execution::known(fingerprint, &self.answers, kept));
+        }
+        let deaths = if message.redelivered {
+            self.attempts.deaths(fingerprint)
+        } else {
+            0
+        };
+        if deaths >= LIMIT || deliveries(&message) >= MOST_DELIVERIES {
+            let e = self.set_aside(&message, deaths, session).await?;
+            let outcome = self.work.exception(&e, reply, session.frame_max());
+            let known = async { outcome };
+            return Ok(Execution::new(fingerprint, &self.answers, known));
+        }
+        let place = self.place(fingerprint, deaths > 0).await;
+        let request = Request {
+            sessions: self.sessions.subscribe(),
+            reply: reply.clone(),
+            name: reply.request_name(),
+            redelivered: message.redelivered,
+            settled: AtomicBool::new(false),
+            counters: Arc::clone(&self.counters),
+        };
+        let work = Arc::clone(&self.work);
+        let frame_max = session.frame_max();
+        let carrying_out = async move {
+            let outcome = work.carry_out(message.body, request, frame_max).await;
+            drop(place);
+            outcome
+        };
+        let carrying_out = carrying_out.in_current_span();
+        Ok(Execution::new(fingerprint, &self.answers, carrying_out))
+    }
+
+    /// Waits for its turn.
+    async fn place(&self, request: Fingerprint, suspect: bool) -> Option<Place> {
+        let turn = Arc::clone(&self.attempts.one_suspect);
+        // Neither semaphore is ever closed.
+        let suspect = match suspect {
+            true => Some(turn.acquire_owned().await.ok()?),
+            false => None,
+        };
+        let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
+        Some(Place {
+            _place: place,
+            _suspect: suspect,
+            _slot: self.attempts.begin(request),
+        })
+    }
+
+    /// Parks a request that is not carried out any more, and says what to tell its caller.
+    async fn set_aside(
+        &self,
+        message: &Message,
+        deaths: u8,
+        session: &Session,
+    ) -> Result<Exception, PublishError> {
+        let reason = if deaths >= LIMIT {
+            format!("the daemon died {deaths} times while it was carried out")
+        } else {
+            format!(
+                "it was delivered {} times and never answered",
+                deliveries(message)
+            )
+        };
+        session.park_request(message, &[UUID], &reason).await?;
+        self.counters.poison.add_one();
+        error!(reason, "a request is set aside and parked");
+        Ok(Exception::class(
+            "edeposit.amqp.amqpdaemon.PoisonMessage",
+            format!("The request is set aside: {reason}."),
+        ))
     }
 
     /// As documented, such a request is thrown away; a setting has it answered as the original's code did.
@@ -154,60 +279,6 @@ impl Responder {
         Ok(Settle::Ack)
     }
 
-    /// Runs the handler; whatever happens to it, there is a result, unless the session was lost under it.
-    async fn react(
-        &self,
-        message: Message,
-        reply: &ReplyTo,
-        session: &Arc<Session>,
-    ) -> Result<Result<Vec<u8>, Exception>, PublishError> {
-        if message.body.len() > self.max_request_size {
-            return Ok(Err(Exception::value_error(format!(
-                "The request has {} bytes; this daemon accepts {} (RABBITMQ_MAX_REQUEST_SIZE).",
-                message.body.len(),
-                self.max_request_size
-            ))));
-        }
-        let progress = Arc::new(Request {
-            session: Arc::downgrade(session),
-            reply: reply.clone(),
-            name: reply.request_name(),
-            redelivered: message.redelivered,
-            settled: AtomicBool::new(false),
-            failure: Mutex::new(None),
-            counters: Arc::clone(&self.counters),
-        });
-        let sendback = Sendback::new(Arc::clone(&progress) as Arc<dyn Progress>);
-        let react = Arc::clone(&self.react);
-        let handling = async move { react.react(message.body, sendback).await };
-        // Given up with the session, for the request goes back to the queue. (A handler that blocks cannot be given up.)
-        let mut job = AbortOnDropHandle::new(self.handlers.spawn(handling.in_current_span()));
-        let result = match timeout(self.handler_timeout, &mut job).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(failure)) => Err(crashed(failure)),
-            Err(_) => Err(self.timed_out()),
-        };
-        progress.settled.store(true, Ordering::Release);
-        let failure = progress
-            .failure
-            .lock()
-            .ok()
-            .and_then(|mut failure| failure.take());
-        match failure {
-            Some(e) => Err(e),
-            None => Ok(result),
-        }
-    }
-
-    fn timed_out(&self) -> Exception {
-        let seconds = self.handler_timeout.as_secs_f32();
-        error!(seconds, "a request took too long and was given up");
-        Exception::class(
-            "edeposit.amqp.amqpdaemon.TimeoutError",
-            format!("The request was given up after {seconds} s (RABBITMQ_HANDLER_TIMEOUT)."),
-        )
-    }
-
     /// Sends the last message of a request. One that no queue takes is parked; if that fails too, the request stays.
     async fn send(
         &self,
@@ -222,7 +293,7 @@ impl Responder {
             }
             Err(e) => return Err(e),
         };
-        let short_reason = cut(&reason, LONGEST_LOGGED);
+        let short_reason = cut(&reason, LONGEST_REASON);
         match session
             .park(reply.exchange, &reply.key, outgoing, short_reason)
             .await
@@ -236,91 +307,21 @@ impl Responder {
             Err(e) => {
                 error!(reason, parking = %e, "no queue takes this answer, nor can it be parked; its request is kept");
                 tokio::time::sleep(KEPT_PAUSE).await;
+                self.counters.requeued.add_one();
                 Ok(Settle::Requeue)
             }
         }
     }
 }
 
-async fn publish(
-    session: &Session,
-    reply: &ReplyTo,
-    outgoing: &Outgoing,
-) -> Result<(), PublishError> {
-    match reply.exchange {
-        Some(exchange) => session.send_message(exchange, &reply.key, outgoing).await,
-        None => session.send_response(&reply.key, outgoing).await,
-    }
-}
-
-/// A handler that panicked, as the exception for its caller. The panic itself is in the daemon's log.
-fn crashed(failure: tokio::task::JoinError) -> Exception {
-    let reason = match failure.try_into_panic() {
-        Ok(panic) => panic_text(panic.as_ref()),
-        Err(failure) => failure.to_string(),
-    };
-    error!(reason, "a handler failed");
-    Exception::builtin(
-        "RuntimeError",
-        format!("The request made its handler fail: {reason}"),
-    )
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-    text.or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no reason given".to_owned())
-}
-
-/// A request being handled, as its [`Sendback`] knows it.
-struct Request {
-    session: Weak<Session>,
-    reply: ReplyTo,
-    name: String,
-    redelivered: bool,
-    settled: AtomicBool,
-    /// What ended the session while a progress message was on its way, whatever the handler made of it.
-    failure: Mutex<Option<PublishError>>,
-    counters: Arc<Counters>,
-}
-
-impl Progress for Request {
-    fn publish(&self, body: Vec<u8>) -> BoxFuture<'_, Result<(), Exception>> {
-        Box::pin(async move {
-            let lost = |why: &str| {
-                Exception::builtin(
-                    "IOError",
-                    format!("The progress message was not sent: {why}"),
-                )
-            };
-            if self.settled.load(Ordering::Acquire) {
-                return Err(lost("the request is answered already"));
-            }
-            let session = self
-                .session
-                .upgrade()
-                .ok_or_else(|| lost("the connection to RabbitMQ is gone"))?;
-            match publish(&session, &self.reply, &progress(&self.reply, body)).await {
-                Ok(()) => self.counters.progress.add_one(),
-                Err(e) if e.is_session_lost() => {
-                    let lost = lost(&e.to_string());
-                    if let Ok(mut failure) = self.failure.lock() {
-                        *failure = Some(e);
-                    }
-                    return Err(lost);
-                }
-                // Nobody takes it now, but the answer may still be wanted.
-                Err(e) => warn!(error = %e, "a progress message was not taken"),
-            }
-            Ok(())
-        })
-    }
-
-    fn uuid(&self) -> &str {
-        &self.name
-    }
-
-    fn redelivered(&self) -> bool {
-        self.redelivered
+/// How often a quorum queue has delivered this before; other queues do not count.
+fn deliveries(message: &Message) -> i64 {
+    match message.header("x-delivery-count") {
+        Some(AMQPValue::LongLongInt(count)) => *count,
+        Some(AMQPValue::LongInt(count)) => i64::from(*count),
+        Some(AMQPValue::LongUInt(count)) => i64::from(*count),
+        Some(AMQPValue::ShortInt(count)) => i64::from(*count),
+        Some(AMQPValue::ShortShortUInt(count)) => i64::from(*count),
+        _ => 0,
     }
 }

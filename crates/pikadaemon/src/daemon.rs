@@ -155,6 +155,7 @@ impl PikaDaemon {
                         }
                         Ended::Lost(reason) => {
                             tell(&mut last_reason, reason, attempt, report);
+                            session.give_up().await;
                             Event::Lost {
                                 stable: since.elapsed() >= STABLE_AFTER,
                             }

@@ -18,6 +18,7 @@
 pub mod backoff;
 mod connect_error;
 mod daemon;
+mod encoded_len;
 mod guard;
 mod link;
 mod message;
@@ -30,6 +31,7 @@ mod state;
 
 pub use connect_error::ConnectError;
 pub use daemon::{PikaDaemon, Report};
+pub use encoded_len::encoded_len;
 pub use link::{Link, connect, within};
 pub use message::{Message, OnMessage, Outgoing, Settle};
 pub use params::{ConnectionParams, get_con_params};
@@ -39,4 +41,4 @@ pub use session::{Session, check_exchange, check_queue};
 pub use state::{Event, State};
 
 /// AMQP's types for headers and properties, as lapin has them.
-pub use lapin::types;
+pub use lapin::{BasicProperties, types};

@@ -8,6 +8,9 @@ use lapin::types::{AMQPValue, FieldTable, ShortString};
 
 use crate::{PublishError, Session};
 
+/// AMQP's delivery mode of messages that survive the broker.
+pub(crate) const PERSISTENT: u8 = 2;
+
 /// A delivery from the input queue.
 #[derive(Debug)]
 pub struct Message {
@@ -49,6 +52,26 @@ pub struct Outgoing {
     pub kind: Option<ShortString>,
 }
 
+impl Outgoing {
+    /// All that goes with the body.
+    pub(crate) fn properties(&self) -> BasicProperties {
+        let mut properties = BasicProperties::default()
+            .with_content_type(self.content_type.into())
+            .with_delivery_mode(PERSISTENT)
+            .with_headers(self.headers.clone());
+        if let Some(reply_to) = &self.reply_to {
+            properties = properties.with_reply_to(reply_to.clone());
+        }
+        if let Some(correlation_id) = &self.correlation_id {
+            properties = properties.with_correlation_id(correlation_id.clone());
+        }
+        if let Some(kind) = &self.kind {
+            properties = properties.with_type(kind.clone());
+        }
+        properties
+    }
+}
+
 /// What becomes of a delivery that has been dealt with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settle {
@@ -61,6 +84,10 @@ pub enum Settle {
 /// Deals with deliveries (the original's `onMessageReceived`). Called concurrently, for as many at once as the prefetch
 /// allows.
 pub trait OnMessage: Send + Sync + 'static {
+    /// A session is set up, the first or a new one; no delivery of it has been handed over yet, and none of an earlier one
+    /// is in hand any more. Default: nothing.
+    fn on_session(&self, _session: &Arc<Session>) {}
+
     /// Deals with one delivery and says what becomes of it. An error means that an answer may not have reached the
     /// broker: the session is given up and the delivery goes back to the queue.
     fn on_message_received<'a>(

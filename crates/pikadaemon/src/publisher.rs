@@ -23,7 +23,6 @@ use crate::message::Outgoing;
 use crate::publish_error::is_channel_error;
 use crate::{ConnectionParams, PublishError};
 
-const PERSISTENT: u8 = 2;
 /// At most so many messages in flight; more channels gain nothing.
 const MAX_CHANNELS: usize = 32;
 /// Pause before a message that the broker refused is offered again.
@@ -86,10 +85,25 @@ impl Publisher {
         routing_key: &str,
         message: &Outgoing,
     ) -> Result<(), PublishError> {
+        self.publish_as(exchange, routing_key, &message.properties(), &message.body)
+            .await
+    }
+
+    /// [`Publisher::publish`] with properties of one's own.
+    pub(crate) async fn publish_as(
+        &self,
+        exchange: &str,
+        routing_key: &str,
+        properties: &BasicProperties,
+        body: &[u8],
+    ) -> Result<(), PublishError> {
         let deadline = Instant::now() + self.limit;
         let mut told = false;
         loop {
-            match self.publish_once(exchange, routing_key, message).await {
+            match self
+                .publish_once(exchange, routing_key, properties, body)
+                .await
+            {
                 Err(PublishError::Refused { .. }) if Instant::now() + REFUSED_PAUSE < deadline => {
                     if !std::mem::replace(&mut told, true) {
                         warn!(
@@ -109,7 +123,8 @@ impl Publisher {
         &self,
         exchange: &str,
         routing_key: &str,
-        message: &Outgoing,
+        properties: &BasicProperties,
+        body: &[u8],
     ) -> Result<(), PublishError> {
         let key = short(routing_key)?;
         // The semaphore is never closed.
@@ -121,7 +136,6 @@ impl Publisher {
                 .await?
                 .map_err(PublishError::NotSent)?,
         };
-        let properties = properties(message);
         let options = BasicPublishOptions {
             // An address of direct reply-to is no queue: the broker would return even a message that it has delivered.
             mandatory: !(exchange.is_empty() && routing_key.starts_with(DIRECT_REPLY_TO)),
@@ -130,7 +144,7 @@ impl Publisher {
         let confirmation = self
             .within_limit(async {
                 channel
-                    .basic_publish(short(exchange)?, key, options, &message.body, properties)
+                    .basic_publish(short(exchange)?, key, options, body, properties.clone())
                     .await?
                     .await
                     .map_err(|e| denied_or_lost(exchange, e))
@@ -226,23 +240,6 @@ fn denied_or_lost(exchange: &str, error: lapin::Error) -> PublishError {
         },
         _ => PublishError::Lost(error),
     }
-}
-
-fn properties(message: &Outgoing) -> BasicProperties {
-    let mut properties = BasicProperties::default()
-        .with_content_type(message.content_type.into())
-        .with_delivery_mode(PERSISTENT)
-        .with_headers(message.headers.clone());
-    if let Some(reply_to) = &message.reply_to {
-        properties = properties.with_reply_to(reply_to.clone());
-    }
-    if let Some(correlation_id) = &message.correlation_id {
-        properties = properties.with_correlation_id(correlation_id.clone());
-    }
-    if let Some(kind) = &message.kind {
-        properties = properties.with_type(kind.clone());
-    }
-    properties
 }
 
 /// AMQP's short strings have at most 255 bytes; the library's own conversion panics over that.

@@ -14,7 +14,8 @@ use lapin::options::{
 };
 use lapin::protocol::AMQPSoftError;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
-use lapin::{Channel, Consumer, ExchangeKind};
+use lapin::{BasicProperties, Channel, Consumer, ExchangeKind};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
@@ -22,8 +23,9 @@ use tracing::{debug, info, warn};
 
 use crate::connect_error::is;
 use crate::daemon::{Plan, Report};
+use crate::encoded_len::encoded_len;
 use crate::link::{Link, connect, within};
-use crate::message::{Message, OnMessage, Outgoing, Settle};
+use crate::message::{Message, OnMessage, Outgoing, PERSISTENT, Settle};
 use crate::publish_error::is_channel_error;
 use crate::publisher::Publisher;
 use crate::{ConnectError, ConnectionParams, PublishError};
@@ -33,12 +35,17 @@ const LIVENESS_INTERVAL: Duration = Duration::from_secs(15);
 /// How long an orderly goodbye may take.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
+/// Room in a frame for what is not a parked message's own header: the other properties, and the headers that say why.
+const PARKING_ROOM: usize = 4096;
+
 /// What an [`OnMessage`] may use of a session: publishing.
 pub struct Session {
     publisher: Publisher,
     input_queue: String,
     output_exchange: String,
     frame_max: usize,
+    /// Why the session is to be given up, as soon as anybody knows.
+    doubt: watch::Sender<Option<String>>,
 }
 
 impl Session {
@@ -52,7 +59,8 @@ impl Session {
         routing_key: &str,
         message: &Outgoing,
     ) -> Result<(), PublishError> {
-        self.publisher.publish(exchange, routing_key, message).await
+        let result = self.publisher.publish(exchange, routing_key, message).await;
+        self.doubted_by(result)
     }
 
     /// Publishes an answer to the daemon's output exchange; see [`Session::send_message`].
@@ -81,22 +89,84 @@ impl Session {
         message: &Outgoing,
         reason: &str,
     ) -> Result<(), PublishError> {
+        let exchange = exchange.unwrap_or(&self.output_exchange);
+        let parking = self.keep(
+            exchange,
+            routing_key,
+            message.properties(),
+            &message.body,
+            reason,
+        );
+        self.doubted_by(parking.await)
+    }
+
+    /// Keeps a request that is not carried out, as it came, in the queue where [`Session::park`] keeps answers. Headers
+    /// that leave no room in a frame are left out, all but those named in `needed`.
+    ///
+    /// # Errors
+    /// It could not be kept, and must not be acknowledged.
+    pub async fn park_request(
+        &self,
+        request: &Message,
+        needed: &[&str],
+        reason: &str,
+    ) -> Result<(), PublishError> {
+        let mut properties = request.properties.clone();
+        if let Some(headers) = request.properties.headers()
+            && encoded_len(&AMQPValue::FieldTable(headers.clone())) + PARKING_ROOM > self.frame_max
+        {
+            let mut kept = FieldTable::default();
+            for (name, value) in headers.inner() {
+                if needed.contains(&name.as_str()) {
+                    kept.insert(name.clone(), value.clone());
+                }
+            }
+            properties = properties.with_headers(kept);
+        }
+        let parking = self.keep(
+            &request.exchange,
+            &request.routing_key,
+            properties,
+            &request.body,
+            reason,
+        );
+        self.doubted_by(parking.await)
+    }
+
+    async fn keep(
+        &self,
+        exchange: &str,
+        routing_key: &str,
+        properties: BasicProperties,
+        body: &[u8],
+        reason: &str,
+    ) -> Result<(), PublishError> {
         let queue = format!("{}.parked", self.input_queue);
-        let mut parked = message.clone();
+        let mut headers = properties.headers().clone().unwrap_or_default();
         for (name, value) in [
-            (
-                "x-edeposit-exchange",
-                exchange.unwrap_or(&self.output_exchange),
-            ),
+            ("x-edeposit-exchange", exchange),
             ("x-edeposit-routing-key", routing_key),
             ("x-edeposit-reason", reason),
         ] {
-            parked
-                .headers
-                .insert(name.into(), AMQPValue::LongString(value.into()));
+            headers.insert(name.into(), AMQPValue::LongString(value.into()));
         }
         self.publisher.ensure_queue(&queue).await?;
-        self.send_message("", &queue, &parked).await
+        let properties = properties
+            .with_headers(headers)
+            .with_delivery_mode(PERSISTENT);
+        self.publisher
+            .publish_as("", &queue, &properties, body)
+            .await
+    }
+
+    /// Gives the session up if a publishing result says that it is lost.
+    fn doubted_by(&self, result: Result<(), PublishError>) -> Result<(), PublishError> {
+        if let Err(e) = &result
+            && e.is_session_lost()
+        {
+            self.doubt.send_replace(Some(e.to_string()));
+        }
+        result
     }
 
     /// The longest frame the broker takes, in bytes. All headers of a message must fit into one.
@@ -158,6 +228,7 @@ impl LiveSession {
                 input_queue: plan.queue.clone(),
                 output_exchange: plan.output_exchange.clone(),
                 frame_max: usize::try_from(frame_max).unwrap_or(usize::MAX),
+                doubt: watch::Sender::new(None),
             }),
             consume_link,
             channel,
@@ -179,6 +250,8 @@ impl LiveSession {
         liveness.set_missed_tick_behavior(MissedTickBehavior::Delay);
         liveness.tick().await;
         let mut check = pin!(Fuse::terminated());
+        let mut doubt = self.session.doubt.subscribe();
+        handler.on_session(&self.session);
         loop {
             tokio::select! {
                 () = stop.cancelled() => return Ended::Stopped,
@@ -194,6 +267,11 @@ impl LiveSession {
                     Ok(Err(reason)) => return Ended::Lost(reason),
                     Err(e) => return Ended::Lost(format!("a message handler failed: {e}")),
                 },
+                // The sender lives as long as the session.
+                Ok(()) = doubt.changed() => {
+                    let reason = doubt.borrow().clone();
+                    return Ended::Lost(reason.unwrap_or_default());
+                }
                 event = self.publish_events.next() => match event {
                     Some(lapin::Event::ConnectionBlocked(reason)) => {
                         warn!(reason, "RabbitMQ has blocked publishing; answers wait");
@@ -251,6 +329,11 @@ impl LiveSession {
                 Err(_) => Err("acknowledging takes too long".to_owned()),
             }
         });
+    }
+
+    /// Gives up what is in hand; the broker puts it back into the queue.
+    pub(crate) async fn give_up(mut self) {
+        self.jobs.shutdown().await;
     }
 
     /// Takes nothing new, finishes what is in hand within `limit`, and closes both connections, the publishing one last.

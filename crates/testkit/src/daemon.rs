@@ -279,6 +279,8 @@ impl DaemonUnderTest {
         command
             .env("HOME", self.home())
             .env_remove("NOTIFY_SOCKET")
+            // Root's own is the same for all.
+            .env("STATE_DIRECTORY", self.home().join("state"))
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .current_dir(self.home());
         command
