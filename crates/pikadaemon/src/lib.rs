@@ -27,8 +27,9 @@ mod publish_error;
 mod publisher;
 mod session;
 mod state;
+mod tls_error;
 
-pub use connect_error::ConnectError;
+pub use connect_error::{ConnectError, NoNode};
 pub use daemon::{PikaDaemon, Report};
 pub use link::{Link, connect, within};
 pub use message::{Message, OnMessage, Outgoing, Settle};
@@ -38,5 +39,7 @@ pub use publisher::Publisher;
 pub use session::{Session, check_exchange, check_queue};
 pub use state::{Event, State};
 
+/// A node of RabbitMQ, as the settings list them.
+pub use edeposit_settings::Node;
 /// AMQP's types for headers and properties, as lapin has them.
 pub use lapin::types;
