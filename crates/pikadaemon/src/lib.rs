@@ -36,7 +36,7 @@ pub use message::{Message, OnMessage, Outgoing, Settle};
 pub use params::{ConnectionParams, get_con_params};
 pub use publish_error::{PublishError, is_channel_error};
 pub use publisher::Publisher;
-pub use session::{Session, check_exchange, check_queue};
+pub use session::{LIVENESS_INTERVAL, Session, check_exchange, check_queue};
 pub use state::{Event, State};
 
 /// A node of RabbitMQ, as the settings list them.
