@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 use edeposit_daemonwrapper::{Context, DaemonRunnerWrapper, ExitWith, LogTarget, Runner, exit};
@@ -14,6 +14,10 @@ use tracing::{info, warn};
 
 use crate::cli::Cli;
 use crate::counters::Counters;
+use crate::health::Health;
+use crate::measured::Measured;
+use crate::metrics::Metrics;
+use crate::metrics_server::{MetricsAddress, MetricsServer};
 use crate::responder::Responder;
 use crate::{IntoReact, React};
 
@@ -56,6 +60,9 @@ pub struct AmqpDaemon {
     /// Taken when the daemon runs.
     setup: Option<Setup>,
     settings_file: Option<PathBuf>,
+    /// The name of this instance.
+    name: String,
+    metrics: Option<MetricsAddress>,
     wait_for_broker: bool,
     strict_order: bool,
 }
@@ -88,6 +95,8 @@ impl AmqpDaemon {
             wiring: None,
             setup: Some(Box::new(|| setup().map(IntoReact::into_react))),
             settings_file: None,
+            name: submodule.to_owned(),
+            metrics: None,
             wait_for_broker: false,
             strict_order: false,
         }
@@ -140,7 +149,9 @@ impl AmqpDaemon {
             .and_then(|settings| settings.submodule(&self.submodule))
             .map_or(Duration::from_secs(30), |submodule| submodule.drain_timeout);
 
-        let mut runner = Runner::new(cli.name.unwrap_or(program))
+        self.name = cli.name.unwrap_or(program);
+        self.metrics = cli.metrics;
+        let mut runner = Runner::new(self.name.clone())
             .verbosity(cli.verbose)
             // It logs every failure on its way up; the session's supervisor says it once.
             .quiet("lapin")
@@ -177,6 +188,9 @@ impl AmqpDaemon {
             warn!("{warning}");
         }
 
+        let counters = Arc::new(Counters::default());
+        let health = Arc::new(Health::default());
+        let _metrics = self.serve_metrics(&counters, &health)?;
         let amqp = runtime("amqp", 1)?;
         let handlers = runtime("handler", usize::from(submodule.prefetch).clamp(2, 16))?;
         let setup = self.setup.take().context("a daemon runs only once")?;
@@ -184,9 +198,11 @@ impl AmqpDaemon {
             let _inside = handlers.enter();
             setup().with_context(|| format!("setting up {}", self.submodule))?
         };
-        let counters = Arc::new(Counters::default());
         let responder = Responder {
-            react: Arc::from(react),
+            react: Arc::new(Measured {
+                inner: react,
+                counters: Arc::clone(&counters),
+            }),
             out_key: wiring.out_key,
             handler_timeout: submodule.handler_timeout,
             max_request_size: submodule.max_request_size,
@@ -203,7 +219,10 @@ impl AmqpDaemon {
             wiring.con_params,
             wiring.queue,
             wiring.out_exch,
-            Arc::new(responder),
+            Arc::new(Measured {
+                inner: responder,
+                counters: Arc::clone(&counters),
+            }),
         )
         .prefetch(if self.strict_order {
             1
@@ -212,20 +231,23 @@ impl AmqpDaemon {
         })
         .drain_time(context.drain_time())
         .wait_for_broker(self.wait_for_broker);
-        let mut report = |report: Report<'_>| match report {
-            Report::Consuming => context.ready(&ready),
-            Report::Alive => context.watchdog(),
-            Report::Waiting { reason } => {
-                let status = format!("waiting for RabbitMQ: {reason}");
-                if self.wait_for_broker {
-                    context.ready(&status);
-                } else {
-                    context.status(&status);
+        let mut report = |report: Report<'_>| {
+            health.take(&report);
+            match report {
+                Report::Consuming => context.ready(&ready),
+                Report::Alive => context.watchdog(),
+                Report::Waiting { reason } => {
+                    let status = format!("waiting for RabbitMQ: {reason}");
+                    if self.wait_for_broker {
+                        context.ready(&status);
+                    } else {
+                        context.status(&status);
+                    }
+                    context.watchdog();
                 }
-                context.watchdog();
+                Report::Draining => info!("finishing the requests in hand"),
+                _ => {}
             }
-            Report::Draining => info!("finishing the requests in hand"),
-            _ => {}
         };
         let ended = amqp.block_on(daemon.run(context.stop().clone(), &mut report));
         info!("{counters}");
@@ -241,6 +263,25 @@ impl AmqpDaemon {
                 ),
             }),
         }
+    }
+
+    /// Listens before the daemon is ready, so that an address that is taken fails its start.
+    fn serve_metrics(
+        &self,
+        counters: &Arc<Counters>,
+        health: &Arc<Health>,
+    ) -> anyhow::Result<Option<MetricsServer>> {
+        let serving = self.metrics.as_ref().map(|address| {
+            let metrics = Metrics {
+                submodule: self.submodule.clone(),
+                name: self.name.clone(),
+                started: SystemTime::now(),
+                counters: Arc::clone(counters),
+                health: Arc::clone(health),
+            };
+            MetricsServer::start(address, metrics)
+        });
+        serving.transpose()
     }
 
     /// Reads the settings, as far as this daemon needs them.

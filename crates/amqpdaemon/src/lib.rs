@@ -19,9 +19,14 @@
 mod amqp_daemon;
 mod cli;
 mod counters;
+mod durations;
 mod exception;
 mod handler;
 mod headers;
+mod health;
+mod measured;
+mod metrics;
+mod metrics_server;
 mod reply;
 mod responder;
 mod sendback;
