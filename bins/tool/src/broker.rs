@@ -58,7 +58,7 @@ pub enum Failure {
 impl Failure {
     /// Sorts an error.
     pub fn of(error: &ConnectError) -> Failure {
-        match error {
+        match error.decisive() {
             ConnectError::NoVirtualHost { .. } => Failure::NoVhost,
             ConnectError::NoPermission { .. } => Failure::NoRight,
             _ => Failure::Connection,

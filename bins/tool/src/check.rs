@@ -199,9 +199,10 @@ impl Check<'_> {
         let dead = dead_letter_name(input_queue);
         let wants_dead = schema.exchanges.contains(&dead);
         let dead_finding = Finding::new("dead letters", &format!("'{input_queue}' -> {dead}"));
-        let base = self.broker.context.settings.management_url()?;
+        let bases = self.broker.context.settings.management_urls()?;
+        let base = bases.join(", ");
         let asking = async {
-            let management = Management::new(&base, &self.broker.params().connection)?;
+            let management = Management::new(&bases, &self.broker.params().connection)?;
             let bindings = management.get(&["bindings", vhost]).await?;
             let queue = management.get(&["queues", vhost, input_queue]).await?;
             let bindings = bindings.ok_or_else(|| anyhow!("it does not know the virtual host"))?;

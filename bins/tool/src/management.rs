@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 use edeposit_settings::{Connection, Tls};
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, Client, Identity, Method, Url};
+use reqwest::{Certificate, Client, Identity, Method, Response, Url};
 use serde_json::{Value, json};
 
 /// How long each call may take.
@@ -19,18 +19,19 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The API of one server, with the login of the AMQP connection.
 pub struct Management<'a> {
-    base: &'a str,
+    bases: &'a [String],
     connection: &'a Connection,
     client: Client,
 }
 
 impl<'a> Management<'a> {
-    /// The API at `base` (`http://host:15672`). Nothing is sent yet.
-    pub fn new(base: &'a str, connection: &'a Connection) -> Result<Self> {
+    /// The API at the first of `bases` (`http://host:15672`) that answers; all have the same scheme. Nothing is sent yet.
+    pub fn new(bases: &'a [String], connection: &'a Connection) -> Result<Self> {
+        let tls = bases.iter().any(|base| !base.starts_with("http://"));
         Ok(Management {
-            base,
+            bases,
             connection,
-            client: client(base, connection.tls.as_ref())?,
+            client: client(tls, connection.tls.as_ref())?,
         })
     }
 
@@ -67,13 +68,31 @@ impl<'a> Management<'a> {
         path: &[&str],
         body: Option<&Value>,
     ) -> Result<Option<String>> {
-        let mut url = Url::parse(self.base).context("no URL")?;
+        let mut failures = Vec::new();
+        for base in self.bases {
+            match self.send(base, method.clone(), path, body).await? {
+                Ok(response) => return self.understand(response, method != Method::GET).await,
+                Err(error) if self.bases.len() == 1 => failures.push(error),
+                Err(error) => failures.push(format!("{base}: {error}")),
+            }
+        }
+        bail!("{}", failures.join("; "))
+    }
+
+    /// Sends a call to one server; the inner error says that it did not answer.
+    async fn send(
+        &self,
+        base: &str,
+        method: Method,
+        path: &[&str],
+        body: Option<&Value>,
+    ) -> Result<Result<Response, String>> {
+        let mut url = Url::parse(base).context("no URL")?;
         match url.path_segments_mut() {
             // Names are segments of their own, so a '/' in them is escaped.
             Ok(mut segments) => segments.pop_if_empty().push("api").extend(path),
             Err(()) => bail!("no URL that a path can be added to"),
         };
-        let writes = method != Method::GET;
         let mut request = self.client.request(method, url).basic_auth(
             &self.connection.user,
             Some(self.connection.password.expose()),
@@ -83,8 +102,11 @@ impl<'a> Management<'a> {
                 .header("Content-Type", "application/json")
                 .body(body.to_string());
         }
+        Ok(request.send().await.map_err(|error| root_cause(&error)))
+    }
+
+    async fn understand(&self, response: Response, writes: bool) -> Result<Option<String>> {
         let said = |error: reqwest::Error| anyhow!("{}", root_cause(&error));
-        let response = request.send().await.map_err(said)?;
         match response.status().as_u16() {
             200..300 => Ok(Some(response.text().await.map_err(said)?)),
             401 => bail!(
@@ -102,7 +124,7 @@ impl<'a> Management<'a> {
     }
 }
 
-fn client(base: &str, tls: Option<&Tls>) -> Result<Client> {
+fn client(encrypted: bool, tls: Option<&Tls>) -> Result<Client> {
     // An error means that a provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = Client::builder()
@@ -110,7 +132,7 @@ fn client(base: &str, tls: Option<&Tls>) -> Result<Client> {
         .redirect(Policy::none())
         // The password must not go by way of a proxy meant for the outer world.
         .no_proxy();
-    if base.starts_with("http://") {
+    if !encrypted {
         // Otherwise a machine without any authorities could not even speak plain HTTP.
         return Ok(builder.tls_certs_only([]).build()?);
     }

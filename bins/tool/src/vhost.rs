@@ -24,11 +24,12 @@ pub async fn connect_or_create(context: &Context, params: &ConnectionParams) -> 
 
 /// Creates the virtual host, or fails with the commands that do.
 async fn create(context: &Context, params: &ConnectionParams, reason: &ConnectError) -> Result<()> {
-    let base = context.settings.management_url()?;
+    let bases = context.settings.management_urls()?;
+    let base = bases.join(", ");
     let (vhost, user) = (&params.virtualhost, &params.connection.user);
     let missing = Failure::of(reason) == Failure::NoVhost;
     let creating = async {
-        Management::new(&base, &params.connection)?
+        Management::new(&bases, &params.connection)?
             .create_vhost(vhost)
             .await
     };

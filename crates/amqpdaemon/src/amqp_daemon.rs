@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 use edeposit_daemonwrapper::{Context, DaemonRunnerWrapper, ExitWith, LogTarget, Runner, exit};
@@ -15,6 +15,9 @@ use tracing::{info, warn};
 use crate::attempts::Attempts;
 use crate::cli::Cli;
 use crate::counters::Counters;
+use crate::health::Health;
+use crate::metrics::Metrics;
+use crate::metrics_server::{MetricsAddress, MetricsServer};
 use crate::responder::Responder;
 use crate::state_dir::state_dir;
 use crate::work::Work;
@@ -60,6 +63,9 @@ pub struct AmqpDaemon {
     setup: Option<Setup>,
     settings_file: Option<PathBuf>,
     state_file: Option<PathBuf>,
+    /// The name of this instance.
+    name: String,
+    metrics: Option<MetricsAddress>,
     wait_for_broker: bool,
     strict_order: bool,
 }
@@ -93,6 +99,8 @@ impl AmqpDaemon {
             setup: Some(Box::new(|| setup().map(IntoReact::into_react))),
             settings_file: None,
             state_file: None,
+            name: submodule.to_owned(),
+            metrics: None,
             wait_for_broker: false,
             strict_order: false,
         }
@@ -153,13 +161,14 @@ impl AmqpDaemon {
             .and_then(|settings| settings.submodule(&self.submodule))
             .map_or(Duration::from_secs(30), |submodule| submodule.drain_timeout);
 
-        let name = cli.name.unwrap_or(program);
-        let state_dir = cli.state_dir.or_else(state_dir);
+        self.name = cli.name.unwrap_or(program);
+        self.metrics = cli.metrics;
         // A daemon's working directory is /.
         let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
-        self.state_file = state_dir.map(|dir| absolute(dir).join(format!("{name}.in-hand")));
         self.settings_file = cli.settings.map(absolute);
-        let mut runner = Runner::new(name)
+        let state_dir = cli.state_dir.or_else(state_dir).map(absolute);
+        self.state_file = state_dir.map(|dir| dir.join(format!("{}.in-hand", self.name)));
+        let mut runner = Runner::new(self.name.clone())
             .verbosity(cli.verbose)
             // It logs every failure on its way up; the session's supervisor says it once.
             .quiet("lapin")
@@ -192,6 +201,9 @@ impl AmqpDaemon {
             warn!("{warning}");
         }
 
+        let counters = Arc::new(Counters::default());
+        let health = Arc::new(Health::default());
+        let _metrics = self.serve_metrics(&counters, &health)?;
         let amqp = runtime("amqp", 1)?;
         let prefetch = match self.strict_order {
             true => 1,
@@ -203,7 +215,6 @@ impl AmqpDaemon {
             let _inside = handlers.enter();
             setup().with_context(|| format!("setting up {}", self.submodule))?
         };
-        let counters = Arc::new(Counters::default());
         let work = Work {
             react: Arc::from(react),
             handler_timeout: submodule.handler_timeout,
@@ -232,20 +243,23 @@ impl AmqpDaemon {
         .prefetch(prefetch)
         .drain_time(context.drain_time())
         .wait_for_broker(self.wait_for_broker);
-        let mut report = |report: Report<'_>| match report {
-            Report::Consuming => context.ready(&ready),
-            Report::Alive => context.watchdog(),
-            Report::Waiting { reason } => {
-                let status = format!("waiting for RabbitMQ: {reason}");
-                if self.wait_for_broker {
-                    context.ready(&status);
-                } else {
-                    context.status(&status);
+        let mut report = |report: Report<'_>| {
+            health.take(&report);
+            match report {
+                Report::Consuming => context.ready(&ready),
+                Report::Alive => context.watchdog(),
+                Report::Waiting { reason } => {
+                    let status = format!("waiting for RabbitMQ: {reason}");
+                    if self.wait_for_broker {
+                        context.ready(&status);
+                    } else {
+                        context.status(&status);
+                    }
+                    context.watchdog();
                 }
-                context.watchdog();
+                Report::Draining => info!("finishing the requests in hand"),
+                _ => {}
             }
-            Report::Draining => info!("finishing the requests in hand"),
-            _ => {}
         };
         let ended = amqp.block_on(daemon.run(context.stop().clone(), &mut report));
         info!("{counters}");
@@ -275,6 +289,25 @@ impl AmqpDaemon {
             );
             Attempts::unrecorded()
         })
+    }
+
+    /// Listens before the daemon is ready, so that an address that is taken fails its start.
+    fn serve_metrics(
+        &self,
+        counters: &Arc<Counters>,
+        health: &Arc<Health>,
+    ) -> anyhow::Result<Option<MetricsServer>> {
+        let serving = self.metrics.as_ref().map(|address| {
+            let metrics = Metrics {
+                submodule: self.submodule.clone(),
+                name: self.name.clone(),
+                started: SystemTime::now(),
+                counters: Arc::clone(counters),
+                health: Arc::clone(health),
+            };
+            MetricsServer::start(address, metrics)
+        });
+        serving.transpose()
     }
 
     /// Reads the settings, as far as this daemon needs them.

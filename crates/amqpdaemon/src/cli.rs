@@ -6,6 +6,8 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{CommandFactory, FromArgMatches, Parser};
 use edeposit_daemonwrapper::Action;
 
+use crate::metrics_server::MetricsAddress;
+
 /// What was typed.
 #[derive(Debug, Parser)]
 #[command(disable_version_flag = false, version)]
@@ -38,6 +40,10 @@ pub(crate) struct Cli {
     /// /var/lib/edeposit for root, else ~/.local/state/edeposit]
     #[arg(long, value_name = "DIR")]
     pub(crate) state_dir: Option<PathBuf>,
+
+    /// Serve /metrics (for Prometheus) and /healthz over HTTP at this address: PORT (of 127.0.0.1) or HOST:PORT
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) metrics: Option<MetricsAddress>,
 
     /// Log more; twice for every detail
     #[arg(short, long, action = clap::ArgAction::Count)]
@@ -76,7 +82,7 @@ fn after_help(program: &str) -> String {
         "Examples:
   {program} start               start as a daemon; returns when it is ready
   {program} start -f            the same in this terminal
-  {program} start --name two    a second instance on this machine
+  {program} start --name two    a second instance on this machine; stop and status need its name too
   {program} stop                finish the requests in hand, then end
 
 Exit codes: 0 done; 1 failed, or already running (the reason is on standard error); 2 wrong usage;

@@ -19,7 +19,7 @@ use tracing::{Instrument, debug, error, info, info_span, warn};
 use crate::Exception;
 use crate::answers::Answers;
 use crate::attempts::{Attempts, LIMIT, Slot};
-use crate::counters::Counters;
+use crate::counters::{Count, Counters, Entered};
 use crate::execution::Execution;
 use crate::fingerprint::Fingerprint;
 use crate::headers::{UUID, can_carry, cut, exception, parse_key};
@@ -101,15 +101,24 @@ impl Responder {
         if message.redelivered {
             self.counters.redelivered.add_one();
         }
+        let in_flight = InFlight {
+            _level: self.counters.in_flight.enter(),
+            interrupted: Some(&self.counters.interrupted),
+        };
         let reply = ReplyTo::of(&message, &self.out_key).filter(|reply| {
             let uuid = reply.uuid.as_ref();
             uuid.is_none_or(|uuid| can_carry(uuid, session.frame_max()))
         });
-        let Some(reply) = reply else {
-            return self.without_uuid(message, session).await;
+        let settle = match reply {
+            None => self.without_uuid(message, session).await?,
+            Some(reply) => {
+                let span = info_span!("request", uuid = reply.request_name());
+                let answering = self.answer(message, &reply, session);
+                answering.instrument(span).await?
+            }
         };
-        let span = info_span!("request", uuid = reply.request_name());
-        self.answer(message, &reply, session).instrument(span).await
+        in_flight.settled();
+        Ok(settle)
     }
 
     async fn answer(
@@ -153,7 +162,7 @@ impl Responder {
                 error!(error = %e, queue = reply.key, "an answer is lost");
             }
             Ok(Settle::Ack) => match &outcome.exception {
-                Some(_) => self.counters.exceptions.add_one(),
+                Some(name) => self.counters.exception_named(name),
                 None => self.counters.answered.add_one(),
             },
             other => return other,
@@ -173,7 +182,7 @@ impl Responder {
         if message.redelivered
             && let Some(kept) = self.answers.take(fingerprint)
         {
-            self.counters.remembered.add_one();
+            self.counters.from_memory.add_one();
             info!("delivered again: not carried out again, its answer is known or on its way");
             return Ok(Execution::known(fingerprint, &self.answers, kept));
         }
@@ -272,7 +281,7 @@ impl Responder {
             let mut outgoing = exception(&e, &reply, false, session.frame_max());
             outgoing.body = message.body;
             let settle = self.send(session, &reply, &outgoing).await?;
-            self.counters.exceptions.add_one();
+            self.counters.exception_named(&e.name);
             return Ok(settle);
         }
         self.counters.dropped.add_one();
@@ -310,6 +319,27 @@ impl Responder {
                 self.counters.requeued.add_one();
                 Ok(Settle::Requeue)
             }
+        }
+    }
+}
+
+/// A delivery in hand. Dropped without [`InFlight::settled`], it counts as interrupted: its session is lost, or the drain
+/// time over.
+struct InFlight<'a> {
+    _level: Entered<'a>,
+    interrupted: Option<&'a Count>,
+}
+
+impl InFlight<'_> {
+    fn settled(mut self) {
+        self.interrupted = None;
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        if let Some(interrupted) = self.interrupted {
+            interrupted.add_one();
         }
     }
 }

@@ -76,6 +76,7 @@ impl Work {
         let sendback = Sendback::new(Arc::clone(request) as Arc<dyn Progress>);
         let react = Arc::clone(&self.react);
         let handling = async move { react.react(body, sendback).await };
+        let _running = self.counters.handler.start();
         // Given up with its time limit. (A handler that blocks cannot be given up.)
         let mut job = AbortOnDropHandle::new(self.handlers.spawn(handling.in_current_span()));
         match timeout(self.handler_timeout, &mut job).await {

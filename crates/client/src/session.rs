@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use edeposit_pikadaemon::{ConnectionParams, Outgoing, PublishError, Publisher};
+use edeposit_pikadaemon::{ConnectionParams, Node, Outgoing, PublishError, Publisher};
 use edeposit_pikadaemon::{check_exchange, connect, is_channel_error};
 use edeposit_settings::Submodule;
 use futures::StreamExt;
@@ -65,6 +65,8 @@ impl Loss {
 
 /// The part of a session that publishes, shared by all calls that use it.
 pub(crate) struct Live {
+    /// The node that it publishes to.
+    pub(crate) node: Node,
     publisher: Publisher,
     permits: Semaphore,
     pub(crate) loss: Arc<Loss>,
@@ -136,6 +138,7 @@ impl Session {
         let link = connect(&plan.params).await?;
         let events = link.connection().events_listener().boxed();
         check_exchange(&plan.params, &link, &plan.submodule.exchange).await?;
+        let node = link.node().clone();
         let mut publisher = Publisher::new(link, &plan.params, IN_FLIGHT);
         let loss = Arc::new(Loss::default());
         let inbox = match plan.replies {
@@ -155,6 +158,7 @@ impl Session {
         };
         Ok(Self {
             live: Arc::new(Live {
+                node,
                 publisher,
                 permits: Semaphore::new(IN_FLIGHT),
                 loss,

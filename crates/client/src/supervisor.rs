@@ -115,7 +115,7 @@ impl Keeper {
             *attempt = (*attempt + 1).min(LAST_ATTEMPT);
             match opened {
                 Ok(session) => {
-                    info!(broker = self.plan.params.address(), "connected again");
+                    info!(broker = %session.live.node, "connected again");
                     self.last_reason.clear();
                     self.sessions.send_replace(Some(Arc::clone(&session.live)));
                     return Some(session);

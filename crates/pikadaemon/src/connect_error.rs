@@ -1,11 +1,17 @@
 //! Why there is no session with the broker, and what to do about it.
+//!
+//! With one node, the error is that node's. With several, [`NoNode`] has what each said; a refusal by any of them (the
+//! login, the virtual host) counts for more than nodes that are away, since all have the same users and virtual hosts.
 
+use std::fmt;
 use std::io::ErrorKind;
 use std::time::Duration;
 
+use edeposit_settings::Node;
 use lapin::protocol::{AMQPError, AMQPErrorKind, AMQPHardError, AMQPSoftError};
 
 use crate::ConnectionParams;
+use crate::tls_error::{CLIENT_CERTIFICATE, advice, tls_error};
 
 /// Why a session with the broker could not be set up. The texts include their causes, which are therefore no `source` of their own.
 #[derive(Debug, thiserror::Error)]
@@ -32,13 +38,21 @@ pub enum ConnectError {
         after: Duration,
     },
     /// The TLS handshake failed.
-    #[error(
-        "no TLS connection with RabbitMQ at {address}: {cause}; see RABBITMQ_TLS_CA_FILE and the certificates"
-    )]
+    #[error("no TLS connection with RabbitMQ at {address}: {cause}; {}", advice(.cause))]
     Tls {
         /// `host:port`.
         address: String,
         /// What was wrong.
+        cause: std::io::Error,
+    },
+    /// The broker ended the connection right after the TLS handshake, in which no client certificate was shown.
+    #[error(
+        "RabbitMQ at {address} ended the TLS connection at once ({cause}): it is just starting or stopping, or {CLIENT_CERTIFICATE}"
+    )]
+    CutOff {
+        /// `host:port`.
+        address: String,
+        /// What the system said.
         cause: std::io::Error,
     },
     /// A certificate or key file cannot be used.
@@ -138,12 +152,88 @@ pub enum ConnectError {
         /// What the broker or the client library said.
         cause: lapin::Error,
     },
+    /// None of several nodes can be used.
+    #[error(transparent)]
+    NoNode(NoNode),
 }
 
+/// What each node said when none of several could be used, in the order of the tries.
+#[derive(Debug)]
+pub struct NoNode(Vec<(Node, ConnectError)>);
+
+impl fmt::Display for NoNode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no node of RABBITMQ_HOST can be used: ")?;
+        for (number, (node, error)) in self.0.iter().enumerate() {
+            let separator = if number == 0 { "" } else { "; " };
+            write!(f, "{separator}{node} {}", error.cause())?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for NoNode {}
+
 impl ConnectError {
-    /// Sorts out what the client library reports while a connection is set up.
-    pub(crate) fn from_handshake(params: &ConnectionParams, error: lapin::Error) -> Self {
-        let address = params.address();
+    /// The error for nodes that were all tried in vain.
+    pub(crate) fn none_of(mut tried: Vec<(Node, ConnectError)>) -> Self {
+        match tried.pop() {
+            Some((_, error)) if tried.is_empty() => error,
+            last => {
+                tried.extend(last);
+                Self::NoNode(NoNode(tried))
+            }
+        }
+    }
+
+    /// The error that counts: of several nodes the first refusal, else the first error of all.
+    #[must_use]
+    pub fn decisive(&self) -> &Self {
+        let Self::NoNode(NoNode(tried)) = self else {
+            return self;
+        };
+        let mut errors = tried.iter().map(|(_, error)| error);
+        let refusal = errors.clone().find(|error| !error.is_temporary());
+        refusal.or(errors.next()).unwrap_or(self)
+    }
+
+    /// What went wrong, for a text that has just named the node.
+    fn cause(&self) -> String {
+        match self {
+            Self::Unreachable { cause, .. } => format!("can't be reached ({cause})"),
+            Self::Timeout { step, after, .. } => {
+                let seconds = after.as_secs_f32();
+                format!("did not answer within {seconds} s while {step}")
+            }
+            Self::Tls { cause, .. } => {
+                format!("gives no TLS connection ({cause}; {})", advice(cause))
+            }
+            Self::LoginRefused { user, .. } => format!(
+                "refuses user '{user}': wrong name or password (RABBITMQ_USER_NAME, RABBITMQ_USER_PASSWORD)"
+            ),
+            Self::NoVirtualHost {
+                submodule,
+                virtualhost,
+                ..
+            } => format!(
+                "has no virtual host '{virtualhost}' (run: edeposit_amqp_tool --host {submodule} --create)"
+            ),
+            Self::CutOff { cause, .. } => format!(
+                "ended the TLS connection at once ({cause}; it is just starting or stopping, or {CLIENT_CERTIFICATE})"
+            ),
+            Self::NotAmqp { cause, .. } => format!("is no AMQP 0-9-1 broker ({cause})"),
+            Self::Failed { step, cause, .. } => format!("failed while {step} ({cause})"),
+            other => format!("({other})"),
+        }
+    }
+
+    /// Sorts out what the client library reports while a connection to a node is set up.
+    pub(crate) fn from_handshake(
+        params: &ConnectionParams,
+        node: &Node,
+        error: lapin::Error,
+    ) -> Self {
+        let address = node.to_string();
         let user = params.connection.user.clone();
         let virtualhost = params.virtualhost.clone();
         match error.kind() {
@@ -171,6 +261,18 @@ impl ConnectError {
                         step: "opening the virtual host",
                         cause: error,
                     }
+                }
+            }
+            // With TLS 1.3 a broker refuses the client's certificate only after the handshake.
+            lapin::ErrorKind::IOError(cause) if tls_error(cause).is_some() => Self::Tls {
+                address,
+                cause: copy_of(cause),
+            },
+            // Its reason may be lost when it closes the connection right behind it.
+            lapin::ErrorKind::IOError(cause) if was_cut(cause) && !shows_certificate(params) => {
+                Self::CutOff {
+                    address,
+                    cause: copy_of(cause),
                 }
             }
             lapin::ErrorKind::ParsingError(_) | lapin::ErrorKind::InvalidProtocolVersion(_) => {
@@ -212,14 +314,42 @@ impl ConnectError {
     #[must_use]
     pub fn is_temporary(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::Timeout { .. } | Self::Failed { .. } => true,
+            Self::Unreachable { .. }
+            | Self::Timeout { .. }
+            | Self::CutOff { .. }
+            | Self::Failed { .. } => true,
             // A broker that is just starting or ending.
             Self::Tls { cause, .. } => matches!(
                 cause.kind(),
                 ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof
             ),
+            Self::NoNode(NoNode(tried)) => tried.iter().all(|(_, error)| error.is_temporary()),
             _ => false,
         }
+    }
+}
+
+/// Whether the broker could ask for a certificate that we do not show: over TLS without one of our own it could.
+fn shows_certificate(params: &ConnectionParams) -> bool {
+    let tls = params.connection.tls.as_ref();
+    tls.is_none_or(|tls| tls.cert_file.is_some())
+}
+
+fn was_cut(cause: &std::io::Error) -> bool {
+    matches!(
+        cause.kind(),
+        ErrorKind::ConnectionReset
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::BrokenPipe
+            | ErrorKind::UnexpectedEof
+    )
+}
+
+/// The library shares its errors; this one is to be owned, with the TLS library's error in it.
+fn copy_of(error: &std::io::Error) -> std::io::Error {
+    match tls_error(error) {
+        Some(inner) => std::io::Error::new(error.kind(), inner.clone()),
+        None => std::io::Error::new(error.kind(), error.to_string()),
     }
 }
 

@@ -30,6 +30,13 @@ pub enum Report<'a> {
     Consuming,
     /// The broker has just answered on the channel that consumes: the queue is there and is consumed.
     Alive,
+    /// The broker takes no messages for now: it is short of memory or disk. Consuming goes on.
+    Blocked {
+        /// The broker's words.
+        reason: &'a str,
+    },
+    /// The broker takes messages again.
+    Unblocked,
     /// There is no session; the next try comes by itself.
     Waiting {
         /// Why.
@@ -122,7 +129,7 @@ impl PikaDaemon {
                                 info!(
                                     queue = self.plan.queue,
                                     virtualhost = self.plan.params.virtualhost,
-                                    broker = self.plan.params.address(),
+                                    broker = %session.node(),
                                     prefetch = self.plan.prefetch,
                                     "consuming"
                                 );

@@ -28,8 +28,9 @@ mod publish_error;
 mod publisher;
 mod session;
 mod state;
+mod tls_error;
 
-pub use connect_error::ConnectError;
+pub use connect_error::{ConnectError, NoNode};
 pub use daemon::{PikaDaemon, Report};
 pub use encoded_len::encoded_len;
 pub use link::{Link, connect, within};
@@ -37,8 +38,10 @@ pub use message::{Message, OnMessage, Outgoing, Settle};
 pub use params::{ConnectionParams, get_con_params};
 pub use publish_error::{PublishError, is_channel_error};
 pub use publisher::Publisher;
-pub use session::{Session, check_exchange, check_queue};
+pub use session::{LIVENESS_INTERVAL, Session, check_exchange, check_queue};
 pub use state::{Event, State};
 
+/// A node of RabbitMQ, as the settings list them.
+pub use edeposit_settings::Node;
 /// AMQP's types for headers and properties, as lapin has them.
 pub use lapin::{BasicProperties, types};

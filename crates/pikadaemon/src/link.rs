@@ -3,18 +3,22 @@
 //! The client library gives no deadline for connecting and leaves a thread behind when a peer goes silent in the
 //! handshake. A [`Link`] therefore opens the socket itself and keeps a second handle to it: whatever happens, dropping the
 //! link shuts the socket, and with it the library's thread ends.
+//!
+//! RabbitMQ may have several nodes. Each new connection tries them in the order of the settings, always from the first, and
+//! each has its own time limits; whatever is wrong with one, the next is tried.
 
 use std::net::Shutdown;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use async_compat::CompatExt;
-use edeposit_settings::Tls;
+use edeposit_settings::{Node, Tls};
 use lapin::tcp::{OwnedIdentity, OwnedTLSConfig};
 use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo};
 use lapin::{AsyncTcpStream, Channel, Connection, ConnectionProperties};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
+use tracing::debug;
 
 use crate::guard::{Guard, Stream, guarded_runtime};
 use crate::{ConnectError, ConnectionParams};
@@ -22,6 +26,7 @@ use crate::{ConnectError, ConnectionParams};
 /// An open connection. Dropping it closes the socket at once; [`Link::close`] says goodbye first.
 pub struct Link {
     connection: Connection,
+    node: Node,
     socket: Socket,
 }
 
@@ -42,13 +47,28 @@ impl Link {
         &self.connection
     }
 
+    /// The node at the other end.
+    #[must_use]
+    pub fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// A second connection to the same node.
+    ///
+    /// # Errors
+    /// As [`connect`].
+    pub async fn connect_beside(&self, params: &ConnectionParams) -> Result<Link, ConnectError> {
+        connect_to(params, &self.node, tls_config(params)?.as_ref()).await
+    }
+
     /// Opens a channel.
     ///
     /// # Errors
     /// The connection is gone, or the broker does not answer within `RABBITMQ_CONNECT_TIMEOUT`.
     pub async fn channel(&self, params: &ConnectionParams) -> Result<Channel, ConnectError> {
         let step = "opening a channel";
-        within(params, step, self.connection.create_channel())
+        let limit = params.connection.connect_timeout;
+        at_node(&self.node, limit, step, self.connection.create_channel())
             .await?
             .map_err(|e| ConnectError::from_step(params, step, e))
     }
@@ -61,22 +81,42 @@ impl Link {
     }
 }
 
-/// Connects and logs in.
+/// Connects to the first node that lets us, and logs in.
 ///
 /// # Errors
-/// See [`ConnectError`]; each says what to do. Every step has to be done within `RABBITMQ_CONNECT_TIMEOUT`.
+/// See [`ConnectError`]; each says what to do. Every step has to be done within `RABBITMQ_CONNECT_TIMEOUT`, at each node
+/// anew.
 pub async fn connect(params: &ConnectionParams) -> Result<Link, ConnectError> {
-    let settings = &params.connection;
-    let (stream, socket) = open_socket(params).await?;
-    let stream = match &settings.tls {
+    let tls = tls_config(params)?;
+    let mut tried = Vec::new();
+    for node in params.connection.nodes.iter() {
+        match connect_to(params, node, tls.as_ref()).await {
+            Ok(link) => return Ok(link),
+            Err(error) => {
+                debug!(%error, "this node of RabbitMQ cannot be used");
+                tried.push((node.clone(), error));
+            }
+        }
+    }
+    Err(ConnectError::none_of(tried))
+}
+
+async fn connect_to(
+    params: &ConnectionParams,
+    node: &Node,
+    tls: Option<&OwnedTLSConfig>,
+) -> Result<Link, ConnectError> {
+    let limit = params.connection.connect_timeout;
+    let (stream, socket) = open_socket(node, limit).await?;
+    let stream = match tls {
         None => stream,
-        Some(tls) => start_tls(params, tls, stream).await?,
+        Some(tls) => start_tls(node, tls, stream, limit).await?,
     };
 
     // Called once: the library's own reconnecting stays off.
     let prepared = Mutex::new(Some(AsyncTcpStream::Plain(Guard::new(stream))));
     let connecting = Connection::connector(
-        uri(params),
+        uri(params, node),
         guarded_runtime().into(),
         async move |_, _| {
             let stream = prepared.lock().ok().and_then(|mut stream| stream.take());
@@ -84,10 +124,14 @@ pub async fn connect(params: &ConnectionParams) -> Result<Link, ConnectError> {
         },
         ConnectionProperties::default().with_connection_name(params.client_name().into()),
     );
-    let connection = within(params, "logging in", connecting)
+    let connection = at_node(node, limit, "logging in", connecting)
         .await?
-        .map_err(|e| ConnectError::from_handshake(params, e))?;
-    Ok(Link { connection, socket })
+        .map_err(|e| ConnectError::from_handshake(params, node, e))?;
+    Ok(Link {
+        connection,
+        node: node.clone(),
+        socket,
+    })
 }
 
 /// Bounds a step of the set-up in time.
@@ -99,24 +143,53 @@ pub async fn within<F: Future>(
     step: &'static str,
     future: F,
 ) -> Result<F::Output, ConnectError> {
-    let after = params.connection.connect_timeout;
+    bounded(
+        params.address(),
+        params.connection.connect_timeout,
+        step,
+        future,
+    )
+    .await
+}
+
+/// The same while connecting to a node.
+async fn at_node<F: Future>(
+    node: &Node,
+    limit: Duration,
+    step: &'static str,
+    future: F,
+) -> Result<F::Output, ConnectError> {
+    bounded(node.to_string(), limit, step, future).await
+}
+
+async fn bounded<F: Future>(
+    address: String,
+    after: Duration,
+    step: &'static str,
+    future: F,
+) -> Result<F::Output, ConnectError> {
     timeout(after, future)
         .await
         .map_err(|_| ConnectError::Timeout {
-            address: params.address(),
+            address,
             step,
             after,
         })
 }
 
-async fn open_socket(params: &ConnectionParams) -> Result<(Stream, Socket), ConnectError> {
+async fn open_socket(node: &Node, limit: Duration) -> Result<(Stream, Socket), ConnectError> {
     let unreachable = |cause| ConnectError::Unreachable {
-        address: params.address(),
+        address: node.to_string(),
         cause,
     };
-    let stream = within(params, "opening the connection", first_to_answer(params))
-        .await?
-        .map_err(unreachable)?;
+    let stream = at_node(
+        node,
+        limit,
+        "opening the connection",
+        first_to_answer(node, limit),
+    )
+    .await?
+    .map_err(unreachable)?;
     stream.set_nodelay(true).map_err(unreachable)?;
     let stream = stream.into_std().map_err(unreachable)?;
     let socket = Socket(stream.try_clone().map_err(unreachable)?);
@@ -125,13 +198,11 @@ async fn open_socket(params: &ConnectionParams) -> Result<(Stream, Socket), Conn
 }
 
 /// Tries the host's addresses one after the other, each for its share of the time: the first may be dead.
-async fn first_to_answer(params: &ConnectionParams) -> std::io::Result<TcpStream> {
-    let settings = &params.connection;
-    let addresses: Vec<_> = lookup_host((settings.host.as_str(), settings.port))
+async fn first_to_answer(node: &Node, limit: Duration) -> std::io::Result<TcpStream> {
+    let addresses: Vec<_> = lookup_host((node.host.as_str(), node.port))
         .await?
         .collect();
-    let share =
-        settings.connect_timeout / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
+    let share = limit / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
     let mut failure = std::io::Error::other("the host has no address");
     for address in addresses {
         match timeout(share, TcpStream::connect(address)).await {
@@ -144,26 +215,29 @@ async fn first_to_answer(params: &ConnectionParams) -> std::io::Result<TcpStream
 }
 
 async fn start_tls(
-    params: &ConnectionParams,
-    tls: &Tls,
+    node: &Node,
+    config: &OwnedTLSConfig,
     stream: Stream,
+    limit: Duration,
 ) -> Result<Stream, ConnectError> {
     // An error means that the program has chosen a provider itself.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let config = tls_config(tls)?;
-    within(
-        params,
-        "starting TLS",
-        stream.into_tls(&params.connection.host, config.as_ref()),
-    )
-    .await?
-    .map_err(|cause| ConnectError::Tls {
-        address: params.address(),
-        cause,
-    })
+    let starting = stream.into_tls(&node.host, config.as_ref());
+    at_node(node, limit, "starting TLS", starting)
+        .await?
+        .map_err(|cause| ConnectError::Tls {
+            address: node.to_string(),
+            cause,
+        })
 }
 
-fn tls_config(tls: &Tls) -> Result<OwnedTLSConfig, ConnectError> {
+/// The files of the settings, read anew for every connection: they may have been renewed.
+fn tls_config(params: &ConnectionParams) -> Result<Option<OwnedTLSConfig>, ConnectError> {
+    let tls = params.connection.tls.as_ref();
+    tls.map(read_tls_files).transpose()
+}
+
+fn read_tls_files(tls: &Tls) -> Result<OwnedTLSConfig, ConnectError> {
     let read = |setting, path: &std::path::Path| {
         std::fs::read(path).map_err(|cause| ConnectError::TlsFile {
             setting,
@@ -190,7 +264,7 @@ fn tls_config(tls: &Tls) -> Result<OwnedTLSConfig, ConnectError> {
     })
 }
 
-fn uri(params: &ConnectionParams) -> AMQPUri {
+fn uri(params: &ConnectionParams, node: &Node) -> AMQPUri {
     let settings = &params.connection;
     AMQPUri {
         scheme: match settings.tls {
@@ -202,8 +276,8 @@ fn uri(params: &ConnectionParams) -> AMQPUri {
                 username: settings.user.clone(),
                 password: settings.password.expose().to_owned(),
             },
-            host: settings.host.clone(),
-            port: settings.port,
+            host: node.host.clone(),
+            port: node.port,
         },
         vhost: params.virtualhost.clone(),
         query: AMQPQueryString {

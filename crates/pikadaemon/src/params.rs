@@ -2,10 +2,10 @@
 
 use edeposit_settings::{Connection, Settings};
 
-/// All that is needed to connect: the broker's address and login, and the virtual host.
+/// All that is needed to connect: the addresses of the broker's nodes, login, and the virtual host.
 #[derive(Clone, Debug)]
 pub struct ConnectionParams {
-    /// Address, login, TLS and time-outs, from the settings.
+    /// Addresses, login, TLS and time-outs, from the settings.
     pub connection: Connection,
     /// The virtual host, e.g. `aleph`.
     pub virtualhost: String,
@@ -41,7 +41,7 @@ impl ConnectionParams {
         format!("edeposit {}, pid {}", self.submodule, std::process::id())
     }
 
-    /// `host:port`, for messages.
+    /// `host:port` of every node, for messages that concern no single one; [`Link::node`](crate::Link::node) is the one in use.
     #[must_use]
     pub fn address(&self) -> String {
         self.connection.address()

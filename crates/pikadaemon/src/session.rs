@@ -28,10 +28,10 @@ use crate::link::{Link, connect, within};
 use crate::message::{Message, OnMessage, Outgoing, PERSISTENT, Settle};
 use crate::publish_error::is_channel_error;
 use crate::publisher::Publisher;
-use crate::{ConnectError, ConnectionParams, PublishError};
+use crate::{ConnectError, ConnectionParams, Node, PublishError};
 
 /// How often the session proves that its consumer is still on the queue.
-const LIVENESS_INTERVAL: Duration = Duration::from_secs(15);
+pub const LIVENESS_INTERVAL: Duration = Duration::from_secs(15);
 /// How long an orderly goodbye may take.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
@@ -197,7 +197,7 @@ impl LiveSession {
     pub(crate) async fn open(plan: &Plan) -> Result<Self, ConnectError> {
         let params = &plan.params;
         let consume_link = connect(params).await?;
-        let publish_link = connect(params).await?;
+        let publish_link = consume_link.connect_beside(params).await?;
         let publish_events = publish_link.connection().events_listener().boxed();
         check_exchange(params, &publish_link, &plan.output_exchange).await?;
         let channel = consume_link.channel(params).await?;
@@ -238,6 +238,11 @@ impl LiveSession {
         })
     }
 
+    /// The node that both connections go to.
+    pub(crate) fn node(&self) -> &Node {
+        self.consume_link.node()
+    }
+
     /// Consumes until told to stop or until anything is in doubt.
     pub(crate) async fn run(
         &mut self,
@@ -275,8 +280,12 @@ impl LiveSession {
                 event = self.publish_events.next() => match event {
                     Some(lapin::Event::ConnectionBlocked(reason)) => {
                         warn!(reason, "RabbitMQ has blocked publishing; answers wait");
+                        report(Report::Blocked { reason: &reason });
                     }
-                    Some(lapin::Event::ConnectionUnblocked) => info!("RabbitMQ takes messages again"),
+                    Some(lapin::Event::ConnectionUnblocked) => {
+                        info!("RabbitMQ takes messages again");
+                        report(Report::Unblocked);
+                    }
                     // Whoever published on that channel is told, and decides.
                     Some(lapin::Event::Error(e)) if is_channel_error(&e) => debug!(error = %e, "publishing channel"),
                     Some(lapin::Event::Error(e)) => return Ended::Lost(format!("publishing connection: {e}")),

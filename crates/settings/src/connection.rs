@@ -4,25 +4,24 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::{Constants, Error, Origin, Secret};
+use crate::nodes::bracketed;
+use crate::{Constants, Error, Nodes, Origin, Secret};
 
 /// Seconds that a wait for the server may be set to.
 const WAIT: std::ops::RangeInclusive<f64> = 0.1..=3600.0;
 
-/// Address, login, TLS and time-outs of the connection to RabbitMQ. `Debug` hides the password.
+/// Addresses, login, TLS and time-outs of the connection to RabbitMQ. `Debug` hides the password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Connection {
-    /// Host name or address; an IPv6 address without brackets.
-    pub host: String,
-    /// TCP port.
-    pub port: u16,
+    /// The nodes, in the order in which they are tried.
+    pub nodes: Nodes,
     /// User.
     pub user: String,
     /// Password.
     pub password: Secret,
     /// TLS, if it is to be used.
     pub tls: Option<Tls>,
-    /// How long each step of connecting may take: opening the connection, TLS, login, each check of the schema.
+    /// How long each step of connecting to a node may take: opening the connection, TLS, login, each check of the schema.
     pub connect_timeout: Duration,
     /// Heartbeat interval to propose to the server, in whole seconds.
     pub heartbeat: Duration,
@@ -44,15 +43,9 @@ pub struct Tls {
 impl Connection {
     pub(crate) fn from_constants(constants: &Constants) -> Result<Self, Error> {
         let tls = tls(constants)?;
-        let default_port = constants.origin("RABBITMQ_PORT") == Some(&Origin::Default);
-        let port = match constants.port("RABBITMQ_PORT")? {
-            _ if default_port && tls.is_some() => 5671,
-            port => port,
-        };
         let heartbeat = constants.integer("RABBITMQ_HEARTBEAT", 1..=65535)?;
         Ok(Connection {
-            host: host(constants)?,
-            port,
+            nodes: Nodes::from_constants(constants, default_port(constants, tls.is_some())?)?,
             user: constants.text("RABBITMQ_USER_NAME")?.to_owned(),
             password: password(constants)?,
             tls,
@@ -62,36 +55,20 @@ impl Connection {
         })
     }
 
-    /// `host:port`, as it stands in messages; an IPv6 address in brackets.
+    /// `host:port` of each node, as it stands in messages; IPv6 addresses in brackets.
     #[must_use]
     pub fn address(&self) -> String {
-        format!("{}:{}", bracketed(&self.host), self.port)
+        self.nodes.to_string()
     }
 }
 
-/// An IPv6 address in the brackets that a port or URL needs; other hosts as they are.
-fn bracketed(host: &str) -> String {
-    if host.contains(':') {
-        format!("[{host}]")
-    } else {
-        host.to_owned()
+/// The port of nodes that are listed without one.
+fn default_port(constants: &Constants, tls: bool) -> Result<u16, Error> {
+    let unset = constants.origin("RABBITMQ_PORT") == Some(&Origin::Default);
+    match constants.port("RABBITMQ_PORT")? {
+        _ if unset && tls => Ok(5671),
+        port => Ok(port),
     }
-}
-
-fn host(constants: &Constants) -> Result<String, Error> {
-    let host = constants.text("RABBITMQ_HOST")?.trim();
-    let host = host
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'))
-        .unwrap_or(host);
-    let ipv6 = host.parse::<std::net::Ipv6Addr>().is_ok();
-    if host.is_empty() || host.contains(['/', '@', ' ']) || (host.contains(':') && !ipv6) {
-        return Err(constants.unfit(
-            "RABBITMQ_HOST",
-            "no host name; the port goes to RABBITMQ_PORT, amqps to RABBITMQ_SCHEME",
-        ));
-    }
-    Ok(host.to_owned())
 }
 
 fn uses_tls(constants: &Constants) -> Result<bool, Error> {
@@ -162,20 +139,29 @@ fn first_line(path: &Path) -> Result<Secret, Error> {
     Ok(text.lines().next().unwrap_or_default().into())
 }
 
-/// Base of the management API's addresses, without a slash at the end.
-pub(crate) fn management_url(constants: &Constants) -> Result<String, Error> {
+/// Bases of the management API's addresses, without a slash at the end: the one that is set, else one for each host.
+pub(crate) fn management_urls(constants: &Constants) -> Result<Vec<String>, Error> {
     const NAME: &str = "RABBITMQ_MANAGEMENT_URL";
     let url = constants
         .get(NAME)
         .unwrap_or_default()
         .trim_end_matches('/');
     if url.is_empty() {
-        let host = bracketed(&host(constants)?);
-        return Ok(if uses_tls(constants)? {
-            format!("https://{host}:15671")
+        let (scheme, port) = if uses_tls(constants)? {
+            ("https", 15671)
         } else {
-            format!("http://{host}:15672")
-        });
+            ("http", 15672)
+        };
+        // The port of AMQP does not matter here.
+        let nodes = Nodes::from_constants(constants, port)?;
+        let mut urls: Vec<String> = Vec::new();
+        for node in nodes.iter() {
+            let url = format!("{scheme}://{}:{port}", bracketed(&node.host));
+            if !urls.contains(&url) {
+                urls.push(url);
+            }
+        }
+        return Ok(urls);
     }
     if !(url.starts_with("http://") || url.starts_with("https://")) {
         return Err(constants.unfit(NAME, "no http:// or https:// address"));
@@ -186,7 +172,7 @@ pub(crate) fn management_url(constants: &Constants) -> Result<String, Error> {
             "it holds a login; that is taken from RABBITMQ_USER_NAME and RABBITMQ_USER_PASSWORD",
         ));
     }
-    Ok(url.to_owned())
+    Ok(vec![url.to_owned()])
 }
 
 #[cfg(test)]

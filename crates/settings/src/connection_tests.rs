@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::{Settings, Sources};
+use crate::{Node, Settings, Sources};
 
 fn settings(env: &[(&str, &str)]) -> Settings {
     let env = env
@@ -19,6 +19,13 @@ fn connection(env: &[(&str, &str)]) -> Connection {
     settings(env).connection().unwrap()
 }
 
+fn node(host: &str, port: u16) -> Node {
+    Node {
+        host: host.into(),
+        port,
+    }
+}
+
 fn error(env: &[(&str, &str)]) -> String {
     settings(env).connection().unwrap_err().to_string()
 }
@@ -28,8 +35,7 @@ fn defaults() {
     assert_eq!(
         connection(&[]),
         Connection {
-            host: "127.0.0.1".into(),
-            port: 5672,
+            nodes: node("127.0.0.1", 5672).into(),
             user: "guest".into(),
             password: "guest".into(),
             tls: None,
@@ -50,9 +56,12 @@ fn debug_hides_the_password() {
 #[test]
 fn amqps_has_its_own_default_port() {
     let plain = connection(&[("RABBITMQ_SCHEME", "amqps")]);
-    assert_eq!((plain.port, plain.tls), (5671, Some(Tls::default())));
+    assert_eq!(
+        (plain.nodes.first().port, plain.tls),
+        (5671, Some(Tls::default()))
+    );
     let set = connection(&[("RABBITMQ_SCHEME", "amqps"), ("RABBITMQ_PORT", "5672")]);
-    assert_eq!(set.port, 5672);
+    assert_eq!(set.nodes.first().port, 5672);
 }
 
 #[test]
@@ -106,30 +115,92 @@ fn tls_mistakes_are_told() {
 
 #[test]
 fn hosts() {
-    for (host, plain, address) in [
+    for (host, plain, port, address) in [
         (
-            "rabbit.example.org",
-            "rabbit.example.org",
-            "rabbit.example.org:5672",
+            "rabbit.example",
+            "rabbit.example",
+            5672,
+            "rabbit.example:5672",
         ),
-        ("[::1]", "::1", "[::1]:5672"),
-        ("::1", "::1", "[::1]:5672"),
+        ("rabbit:5671", "rabbit", 5671, "rabbit:5671"),
+        ("::1", "::1", 5672, "[::1]:5672"),
+        ("[::1]", "::1", 5672, "[::1]:5672"),
+        ("[::1]:5671", "::1", 5671, "[::1]:5671"),
+        ("10.0.0.1:1", "10.0.0.1", 1, "10.0.0.1:1"),
     ] {
         let connection = connection(&[("RABBITMQ_HOST", host)]);
-        assert_eq!(
-            (connection.host.as_str(), connection.address()),
-            (plain, address.into())
-        );
+        assert_eq!(*connection.nodes.first(), node(plain, port));
+        assert!(connection.nodes.is_single());
+        assert_eq!(connection.address(), address);
     }
-    for host in ["", "amqps://rabbit", "rabbit:5671", "user@rabbit"] {
+}
+
+#[test]
+fn several_hosts_keep_their_order() {
+    let several = connection(&[
+        ("RABBITMQ_HOST", " mq2 ,mq1:5673,[fe80::1]:9, ::1,mq2"),
+        ("RABBITMQ_PORT", "7"),
+    ]);
+    let nodes: Vec<Node> = several.nodes.iter().cloned().collect();
+    let expected = [
+        node("mq2", 7),
+        node("mq1", 5673),
+        node("fe80::1", 9),
+        node("::1", 7),
+        node("mq2", 7),
+    ];
+    assert_eq!(nodes, expected);
+    assert!(!several.nodes.is_single());
+    assert_eq!(
+        several.address(),
+        "mq2:7, mq1:5673, [fe80::1]:9, [::1]:7, mq2:7"
+    );
+    let tls = connection(&[("RABBITMQ_HOST", "a,b:1"), ("RABBITMQ_SCHEME", "amqps")]);
+    assert_eq!(tls.address(), "a:5671, b:1");
+}
+
+#[test]
+fn mistakes_in_the_list_of_hosts_are_told() {
+    let told = |host| error(&[("RABBITMQ_HOST", host)]);
+    for host in [
+        "",
+        "amqps://rabbit",
+        "user@rabbit",
+        "a b",
+        "[::1",
+        "::1]",
+        "[::1]5672",
+        "[rabbit:1]:2",
+        "1:2:3",
+        ":5672",
+        "rabbit:",
+        "rabbit:0",
+        "rabbit:65536",
+        "rabbit:+1",
+        "rabbit:amqp",
+        "a,,b",
+        "a,",
+        ",",
+        "a,b:x",
+    ] {
+        let error = told(host);
         assert!(
-            error(&[("RABBITMQ_HOST", host)]).starts_with("RABBITMQ_HOST in the environment: ")
+            error.starts_with("RABBITMQ_HOST in the environment: "),
+            "{host:?}: {error}"
         );
     }
     assert_eq!(
-        error(&[("RABBITMQ_HOST", "rabbit:5671")]),
-        "RABBITMQ_HOST in the environment: 'rabbit:5671' is no host name; \
-         the port goes to RABBITMQ_PORT, amqps to RABBITMQ_SCHEME"
+        told("mq1, amqps://mq2"),
+        "RABBITMQ_HOST in the environment: 'amqps://mq2' is no host name; \
+         amqps goes to RABBITMQ_SCHEME, a login to RABBITMQ_USER_NAME"
+    );
+    assert_eq!(
+        told("mq1, mq2:x"),
+        "RABBITMQ_HOST in the environment: 'mq2:x' is no host with a port number (1-65535)"
+    );
+    assert_eq!(
+        told("mq1,,mq2"),
+        "RABBITMQ_HOST in the environment: 'mq1,,mq2' is a list with an empty entry"
     );
 }
 
@@ -199,8 +270,8 @@ fn a_password_set_later_overrides_the_password_file() {
 
 #[test]
 fn management_addresses() {
-    let url = |env: &[(&str, &str)]| settings(env).management_url();
-    let good = |env: &[(&str, &str)]| url(env).unwrap();
+    let url = |env: &[(&str, &str)]| settings(env).management_urls();
+    let good = |env: &[(&str, &str)]| url(env).unwrap().join(" ");
     assert_eq!(good(&[]), "http://127.0.0.1:15672");
     assert_eq!(good(&[("RABBITMQ_HOST", "::1")]), "http://[::1]:15672");
     assert_eq!(
@@ -210,6 +281,10 @@ fn management_addresses() {
     assert_eq!(
         good(&[("RABBITMQ_MANAGEMENT_URL", "https://rabbit/manage/")]),
         "https://rabbit/manage"
+    );
+    assert_eq!(
+        good(&[("RABBITMQ_HOST", "mq1:5672, mq1:5673, [::1]:1")]),
+        "http://mq1:15672 http://[::1]:15672"
     );
     let bad = |value| {
         url(&[("RABBITMQ_MANAGEMENT_URL", value)])

@@ -21,8 +21,8 @@
 //!
 //! | name | default | meaning |
 //! |---|---|---|
-//! | `RABBITMQ_HOST` | `127.0.0.1` | name or address of the RabbitMQ server |
-//! | `RABBITMQ_PORT` | `5672`; with `amqps` `5671` | its port |
+//! | `RABBITMQ_HOST` | `127.0.0.1` | name or address of the RabbitMQ server; of several nodes, separated by commas, in the order in which they are tried |
+//! | `RABBITMQ_PORT` | `5672`; with `amqps` `5671` | the port of nodes that are listed without one |
 //! | `RABBITMQ_USER_NAME` | `guest` | user |
 //! | `RABBITMQ_USER_PASSWORD` | `guest` | password |
 //! | `RABBITMQ_USER_PASSWORD_FILE` | | file whose first line is the password |
@@ -30,7 +30,7 @@
 //! | `RABBITMQ_TLS_CA_FILE` | | PEM file of the authorities to trust; default: the system's |
 //! | `RABBITMQ_TLS_CERT_FILE` | | PEM file of the client's certificate chain |
 //! | `RABBITMQ_TLS_KEY_FILE` | | PEM file of the client's private key |
-//! | `RABBITMQ_CONNECT_TIMEOUT` | `10` | seconds to wait for a connection |
+//! | `RABBITMQ_CONNECT_TIMEOUT` | `10` | seconds that each step of connecting to a node may take |
 //! | `RABBITMQ_HEARTBEAT` | `20` | seconds between heartbeats, 1-65535 |
 //! | `RABBITMQ_PUBLISH_TIMEOUT` | `30` | seconds to wait until the server has confirmed a message |
 //! | `RABBITMQ_PREFETCH` | `8` | requests worked on at once, 1-65535; 1 keeps their order |
@@ -40,6 +40,10 @@
 //! | `RABBITMQ_ANSWER_WITHOUT_UUID` | `0` | `1`: requests without a UUID are answered with an exception instead of being dropped |
 //! | `RABBITMQ_TRACEBACKS` | `1` | `0`: exceptions are sent without their traceback |
 //! | `RABBITMQ_MANAGEMENT_URL` | `http://HOST:15672`; with `amqps` `https://HOST:15671` | the server's management API |
+//!
+//! A node is a host, or `host:port`; an IPv6 address needs brackets if a port follows:
+//! `mq1.example, mq2.example:5673, [::1]:5672`. All of them must have the same users and virtual hosts, as the nodes of
+//! one cluster have.
 //!
 //! Paths must be absolute, because a daemon works in `/`. Times may be fractions (`0.5`), but for
 //! the heartbeat.
@@ -88,6 +92,7 @@ mod constants;
 mod error;
 mod file;
 mod getters;
+mod nodes;
 mod origin;
 mod secret;
 mod settings;
@@ -99,6 +104,7 @@ mod table;
 pub use connection::{Connection, Tls};
 pub use constants::Constants;
 pub use error::Error;
+pub use nodes::{Node, Nodes};
 pub use origin::{Default, Origin};
 pub use secret::{Secret, shown};
 pub use settings::Settings;

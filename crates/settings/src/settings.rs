@@ -137,12 +137,13 @@ impl Settings {
         Connection::from_constants(&self.constants)
     }
 
-    /// Base of the addresses of RabbitMQ's management API, without a slash at the end.
+    /// Bases of the addresses of RabbitMQ's management API, without a slash at the end: the one of
+    /// `RABBITMQ_MANAGEMENT_URL`, else one for each host, in their order; never empty.
     ///
     /// # Errors
-    /// `RABBITMQ_MANAGEMENT_URL` is no HTTP address, or holds a login.
-    pub fn management_url(&self) -> Result<String, Error> {
-        connection::management_url(&self.constants)
+    /// `RABBITMQ_MANAGEMENT_URL` is no HTTP address or holds a login, or `RABBITMQ_HOST` is no list of hosts.
+    pub fn management_urls(&self) -> Result<Vec<String>, Error> {
+        connection::management_urls(&self.constants)
     }
 
     /// Is a request without a UUID answered with an exception? If not, it is dropped.
