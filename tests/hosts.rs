@@ -34,7 +34,7 @@ async fn puppet(hosts: &str, more: &Value) -> Result<World> {
 /// The last node that the log names as the one consumed from.
 fn consumed_node(world: &World) -> Option<String> {
     let log = world.daemon.log();
-    let line = log.lines().rfind(|line| line.contains(": consuming "))?;
+    let line = log.lines().rfind(|line| line.contains("broker="))?;
     let after = line.split_once("broker=")?.1;
     Some(after.split_whitespace().next()?.to_owned())
 }
