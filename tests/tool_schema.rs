@@ -94,6 +94,28 @@ async fn check_tells_what_is_there_and_what_is_missing() -> Result<()> {
     Ok(())
 }
 
+/// A policy gives the queue of requests a length and a lifetime: the check says so, and fails.
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_28_a_policy_that_drops_messages_is_told() -> Result<()> {
+    let ftp = Ftp::new().await?;
+    let vhost = ftp.vhost.name();
+    let limits = r#"{"max-length": 1000, "message-ttl": 60000}"#;
+    let policy = ["set_policy", "-p", vhost, "short", "^daemon$", limits];
+    RabbitNode::shared()?.ctl(&policy)?;
+    let mut stdout = String::new();
+    wait_until("the check tells of the policy", PATIENCE, async || {
+        let outcome = ftp.tool.ftp(&["--check"]);
+        outcome.is_ok_and(|outcome| {
+            stdout = outcome.stdout;
+            outcome.code == Some(1) && stdout.contains("limits")
+        })
+    })
+    .await?;
+    let told = "lossy  message-ttl 60000, max-length 1000 (policy 'short') throws messages away";
+    assert!(stdout.contains(told), "{stdout}");
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn check_counts_messages_and_consumers_and_says_how_to_replay() -> Result<()> {
     let ftp = Ftp::with(&["--dead-letter"]).await?;

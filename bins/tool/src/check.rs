@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use crate::broker::{self, Broker, Depth, Failure, cannot_connect, refusal, said};
 use crate::context::{Context, quoted};
+use crate::limits::dropping;
 use crate::management::Management;
 use crate::report::{Finding, Report};
 use crate::schema::{Binding, Schema, Shape, dead_letter_name, parked_name};
@@ -204,11 +205,15 @@ impl Check<'_> {
         let asking = async {
             let management = Management::new(&bases, &self.broker.params().connection)?;
             let bindings = management.get(&["bindings", vhost]).await?;
-            let queue = management.get(&["queues", vhost, input_queue]).await?;
+            let mut queues = Vec::new();
+            for queue in &schema.queues {
+                let found = management.get(&["queues", vhost, &queue.name]).await?;
+                queues.push((queue.name.as_str(), found.unwrap_or(Value::Null)));
+            }
             let bindings = bindings.ok_or_else(|| anyhow!("it does not know the virtual host"))?;
-            Ok::<_, anyhow::Error>((bindings, queue.unwrap_or(Value::Null)))
+            Ok::<_, anyhow::Error>((bindings, queues))
         };
-        let (bindings, queue) = match asking.await {
+        let (bindings, queues) = match asking.await {
             Ok(found) => found,
             Err(error) => {
                 schema
@@ -240,7 +245,14 @@ impl Check<'_> {
                 finding.missing(&self.create)
             });
         }
+        for (name, queue) in &queues {
+            if let Some(dropping) = dropping(queue) {
+                report.add(Finding::new("limits", name).lossy(&dropping));
+            }
+        }
         if wants_dead {
+            let input = queues.iter().find(|(name, _)| name == input_queue);
+            let queue = input.map_or(&Value::Null, |(_, queue)| queue);
             let there = queue["arguments"]["x-dead-letter-exchange"] == *dead
                 || queue["effective_policy_definition"]["dead-letter-exchange"] == *dead;
             report.add(if there {

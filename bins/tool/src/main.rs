@@ -14,6 +14,7 @@ mod context;
 mod create;
 mod definitions;
 mod get;
+mod limits;
 mod management;
 mod message;
 mod output;

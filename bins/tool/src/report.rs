@@ -19,6 +19,8 @@ pub enum State {
     Refused,
     /// It is there, but cannot be used.
     Unusable,
+    /// It is there, but loses messages.
+    Lossy,
     /// Nothing was found out.
     NotChecked,
 }
@@ -31,12 +33,16 @@ impl State {
             State::Missing => "missing",
             State::Refused => "no right",
             State::Unusable => "unusable",
+            State::Lossy => "lossy",
             State::NotChecked => "not checked",
         }
     }
 
     fn is_wrong(self) -> bool {
-        matches!(self, State::Missing | State::Refused | State::Unusable)
+        matches!(
+            self,
+            State::Missing | State::Refused | State::Unusable | State::Lossy
+        )
     }
 }
 
@@ -95,6 +101,12 @@ impl Finding {
     pub fn unusable(mut self, said: &str) -> Finding {
         self.state = State::Unusable;
         self.note(said)
+    }
+
+    /// It loses messages, and by what.
+    pub fn lossy(mut self, by: &str) -> Finding {
+        self.state = State::Lossy;
+        self.note(by)
     }
 
     /// A queue's messages and consumers.
