@@ -36,9 +36,16 @@ impl ConnectionParams {
         self
     }
 
-    /// The name of this client in the broker's list of connections.
+    /// The name of this client in the broker's list of connections. With the machine's name: several may run the same
+    /// daemon, and in containers all may have the same pid.
     pub(crate) fn client_name(&self) -> String {
-        format!("edeposit {}, pid {}", self.submodule, std::process::id())
+        let machine = rustix::system::uname();
+        format!(
+            "edeposit {}, pid {} on {}",
+            self.submodule,
+            std::process::id(),
+            machine.nodename().to_string_lossy()
+        )
     }
 
     /// `host:port` of every node, for messages that concern no single one; [`Link::node`](crate::Link::node) is the one in use.
