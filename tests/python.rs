@@ -131,8 +131,9 @@ async fn a_python_caller_is_served() -> Result<()> {
     Ok(())
 }
 
+/// Properties that no good client would send: the daemon goes on, in the same session.
 #[tokio::test]
-async fn no_message_stops_the_daemon() -> Result<()> {
+async fn fault_33_no_message_stops_the_daemon() -> Result<()> {
     let world = World::puppet(&json!({})).await?;
     world.vhost.bind("daemon", "puppet", "#.request").await?;
     world.vhost.bind("plone", "puppet", "#.result").await?;

@@ -195,8 +195,9 @@ async fn direct_reply_to() -> Result<()> {
     Ok(())
 }
 
+/// The queue of `reply_to` is gone: the answer is parked, the request settled.
 #[tokio::test]
-async fn an_answer_for_a_queue_that_is_gone_is_parked() -> Result<()> {
+async fn fault_39_an_answer_for_a_queue_that_is_gone_is_parked() -> Result<()> {
     let world = World::puppet(&json!({})).await?;
     let caller = world.start().await?;
     let (_connection, channel) = world.vhost.connect().await?;

@@ -13,47 +13,6 @@ fn exception(answer: &edeposit_testkit::Answer) -> (String, String) {
 }
 
 #[tokio::test]
-async fn a_handler_that_panics_costs_its_caller_an_exception_only() -> Result<()> {
-    let world = World::puppet(&json!({})).await?;
-    let caller = world.start().await?;
-    let answer = caller
-        .call(r#"{"__nt_name": "Panic", "message": "oh no"}"#)
-        .await?;
-    let (name, text) = exception(&answer);
-    assert_eq!(
-        (name.as_str(), text.as_str()),
-        ("RuntimeError", "The request made its handler fail: oh no")
-    );
-    let answer = caller
-        .call(r#"{"__nt_name": "Echo", "text": "still here"}"#)
-        .await?;
-    assert_eq!(answer.json()?["text"], "still here");
-    assert!(world.daemon.log().contains("oh no"));
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_handler_that_takes_too_long_is_given_up() -> Result<()> {
-    let world =
-        World::puppet(&json!({ "RABBITMQ_PUPPET_HANDLER_TIMEOUT": 0.5, "RABBITMQ_PREFETCH": 2 }))
-            .await?;
-    let caller = world.start().await?;
-    for kind in ["Sleep", "Block"] {
-        let answer = caller
-            .call(format!(
-                r#"{{"__nt_name": "{kind}", "milliseconds": 3000}}"#
-            ))
-            .await?;
-        let (name, text) = exception(&answer);
-        assert_eq!(name, "TimeoutError");
-        assert!(text.contains("0.5 s (RABBITMQ_HANDLER_TIMEOUT)"), "{text}");
-    }
-    let answer = caller.call(r#"{"__nt_name": "Echo", "text": "x"}"#).await?;
-    assert!(!answer.is_exception());
-    Ok(())
-}
-
-#[tokio::test]
 async fn requests_are_handled_side_by_side_up_to_the_prefetch() -> Result<()> {
     let world = World::puppet(&json!({ "RABBITMQ_PREFETCH": 10 })).await?;
     let caller = world.start().await?;
@@ -86,49 +45,6 @@ async fn prefetch_one_keeps_the_order() -> Result<()> {
     for uuid in uuids {
         assert_eq!(caller.next(PATIENCE).await?.header("UUID"), uuid);
     }
-    Ok(())
-}
-
-#[tokio::test]
-async fn any_uuid_is_echoed_as_received() -> Result<()> {
-    let world = World::puppet(&json!({})).await?;
-    let caller = world.start().await?;
-    let mut table = FieldTable::default();
-    table.insert("a".into(), AMQPValue::LongLongInt(1));
-    for uuid in [
-        AMQPValue::LongString("žluť-1".into()),
-        AMQPValue::LongString("".into()),
-        AMQPValue::LongInt(12345),
-        AMQPValue::Boolean(true),
-        AMQPValue::Double(1.5),
-        AMQPValue::Timestamp(1_700_000_000),
-        AMQPValue::Void,
-        AMQPValue::FieldTable(table),
-        AMQPValue::LongString("u".repeat(100_000).into()),
-    ] {
-        for body in [r#"{"__nt_name": "Echo", "text": "x"}"#, "no JSON"] {
-            let request = caller.request(body).with_header("UUID", uuid.clone());
-            caller.publish(&request).await?;
-            assert_eq!(caller.next(PATIENCE).await?.uuid(), Some(uuid.clone()));
-        }
-    }
-    Ok(())
-}
-
-#[tokio::test]
-async fn too_large_a_request_is_refused_with_the_limit() -> Result<()> {
-    let world = World::puppet(&json!({ "RABBITMQ_MAX_REQUEST_SIZE": 1000 })).await?;
-    let caller = world.start().await?;
-    let text = "x".repeat(1000);
-    let answer = caller
-        .call(format!(r#"{{"__nt_name": "Echo", "text": "{text}"}}"#))
-        .await?;
-    let (name, text) = exception(&answer);
-    assert_eq!(name, "ValueError");
-    assert!(
-        text.contains("accepts 1000 (RABBITMQ_MAX_REQUEST_SIZE)"),
-        "{text}"
-    );
     Ok(())
 }
 

@@ -303,8 +303,9 @@ async fn handlers_raise_what_the_originals_raised() -> Result<()> {
     Ok(())
 }
 
+/// Neither headers nor a UUID: dropped, counted, logged, settled.
 #[tokio::test]
-async fn without_a_uuid_a_request_is_dropped_as_documented() -> Result<()> {
+async fn fault_31_without_a_uuid_a_request_is_dropped_as_documented() -> Result<()> {
     let world = World::aleph("http://127.0.0.1:9", &json!({})).await?;
     let caller = world.start().await?;
     let body = r#"{"__nt_name": "ISBNValidationRequest", "ISBN": "80-251-0225-4"}"#;

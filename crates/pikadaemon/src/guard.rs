@@ -20,7 +20,7 @@ use lapin::AsyncTcpStream;
 use tokio::net::TcpStream;
 use tracing::warn;
 
-use crate::properties::{Unreadable, mend_content_header, mend_deliver};
+use crate::properties::{Unreadable, mend_content_header, mend_method};
 
 /// The broker's connection, plain or TLS.
 pub(crate) type Stream = AsyncTcpStream<Compat<TcpStream>>;
@@ -174,9 +174,10 @@ impl Frames {
                 if head[0] == HEADER {
                     give_header(frame, self.frame_max, &mut self.ready);
                 } else {
-                    if let Some(frame_max) = mend_method(&mut frame[FRAME_HEAD..whole - 1]) {
-                        self.frame_max = frame_max;
-                    }
+                    let method = &mut frame[FRAME_HEAD..whole - 1];
+                    self.frame_max = tuned_frame_max(method).unwrap_or(self.frame_max);
+                    // One that cannot be read is no publisher's doing; the library shall say so.
+                    let _ = mend_method(method);
                     self.ready.extend_from_slice(frame);
                 }
                 Some(whole)
@@ -199,14 +200,9 @@ fn is_frame(kind: u8) -> bool {
     matches!(kind, METHOD | HEADER | BODY | HEARTBEAT)
 }
 
-/// Mends a method if it is one that carries a publisher's words. `connection.tune` says the longest frame.
-fn mend_method(payload: &mut [u8]) -> Option<usize> {
+/// What `connection.tune` says of the longest frame; none for other methods, and if it has no limit.
+fn tuned_frame_max(payload: &[u8]) -> Option<usize> {
     match payload {
-        [0, 60, 0, 60, ..] => {
-            // A delivery that cannot be read is no publisher's doing; the library shall say so.
-            let _ = mend_deliver(payload);
-            None
-        }
         [0, 10, 0, 30, _, _, a, b, c, d, ..] => {
             usize::try_from(u32::from_be_bytes([*a, *b, *c, *d]))
                 .ok()
@@ -283,6 +279,9 @@ impl Reactor for GuardedReactor {
         async move { Ok(Guard::new(AsyncTcpStream::Plain(connecting.await?))) }
     }
 }
+
+#[cfg(test)]
+mod fuzz;
 
 #[cfg(test)]
 mod tests {

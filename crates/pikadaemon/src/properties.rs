@@ -38,15 +38,31 @@ pub(crate) fn mend_content_header(payload: &mut [u8]) -> Result<()> {
     cursor.at_end()
 }
 
-/// Mends the arguments of `basic.deliver`: consumer tag, delivery tag, redelivered, exchange, routing key.
-pub(crate) fn mend_deliver(payload: &mut [u8]) -> Result<()> {
+/// Mends a method that carries a publisher's words: its exchange and routing key. Others are left alone.
+pub(crate) fn mend_method(payload: &mut [u8]) -> Result<()> {
+    const TAG_AND_REDELIVERED: usize = 9;
+    const REPLY_CODE: usize = 2;
     // Class and method come first.
+    let method = payload.first_chunk().copied();
     let mut cursor = Cursor {
         bytes: payload,
         at: 4,
     };
-    cursor.short_text()?;
-    cursor.skip(9)?;
+    match method {
+        // `deliver` to a consumer.
+        Some([0, 60, 0, 60]) => {
+            cursor.short_text()?;
+            cursor.skip(TAG_AND_REDELIVERED)?;
+        }
+        // `get-ok`: a message that was fetched.
+        Some([0, 60, 0, 71]) => cursor.skip(TAG_AND_REDELIVERED)?,
+        // `return`: a message that nobody takes.
+        Some([0, 60, 0, 50]) => {
+            cursor.skip(REPLY_CODE)?;
+            cursor.short_text()?;
+        }
+        _ => return Ok(()),
+    }
     cursor.short_text()?;
     cursor.short_text()
 }
@@ -219,8 +235,17 @@ mod tests {
         let mut deliver =
             b"\x00\x3c\x00\x3c\x03tag\x00\x00\x00\x00\x00\x00\x00\x01\x00\x01e\x04k\xff\xfey"
                 .to_vec();
-        assert_eq!(mend_deliver(&mut deliver), Ok(()));
+        assert_eq!(mend_method(&mut deliver), Ok(()));
         assert!(deliver.ends_with(b"\x04k??y"));
+
+        let mut got =
+            b"\x00\x3c\x00\x47\x00\x00\x00\x00\x00\x00\x00\x01\x00\x01\xfe\x01\xffrest".to_vec();
+        assert_eq!(mend_method(&mut got), Ok(()));
+        assert!(got.ends_with(b"\x01?\x01?rest"));
+
+        let mut returned = b"\x00\x3c\x00\x32\x01\x38\x02no\x01e\x02k\xff".to_vec();
+        assert_eq!(mend_method(&mut returned), Ok(()));
+        assert!(returned.ends_with(b"\x01e\x02k?"));
     }
 
     #[test]

@@ -52,6 +52,9 @@ pub enum ErrorKind {
     /// Nested deeper than [`MAX_DEPTH`](crate::MAX_DEPTH).
     #[error("nested deeper than {} levels", crate::MAX_DEPTH)]
     TooDeep,
+    /// More values than [`MAX_VALUES`](crate::MAX_VALUES).
+    #[error("more than {} values", crate::MAX_VALUES)]
+    TooMany,
     /// `__nt_name` names no record that may stand here.
     #[error("unknown record type {name}{}", known_records(.known))]
     UnknownRecord {

@@ -54,7 +54,7 @@ mod ser;
 
 pub use base64_field::Base64;
 pub use error::{Error, ErrorKind, python_type};
-pub use parse::{MAX_DEPTH, parse};
+pub use parse::{MAX_DEPTH, MAX_VALUES, parse};
 pub use serde_json::Value;
 
 use serde::{Serialize, de::DeserializeOwned};
@@ -65,7 +65,8 @@ pub const NT_NAME: &str = "__nt_name";
 /// Reads a message from its wire form.
 ///
 /// # Errors
-/// The bytes are no UTF-8 or no JSON, are nested deeper than [`MAX_DEPTH`], or do not fit `T`.
+/// The bytes are no UTF-8 or no JSON, are nested deeper than [`MAX_DEPTH`], have more than [`MAX_VALUES`] values, or do
+/// not fit `T`.
 pub fn from_slice<T: DeserializeOwned>(json: &[u8]) -> Result<T, Error> {
     from_value(parse(json)?)
 }

@@ -7,6 +7,8 @@
 //! The logical *base* (`nkc`) is what is searched; the *library* (`NKC01`) is where records physically are. `find_doc`
 //! wants the library and calls it base.
 
+#[cfg(test)]
+mod fuzz;
 mod http;
 mod reply;
 mod url;

@@ -17,7 +17,7 @@ const KEPT: [&str; 5] = [
 
 /// How deep a reply may nest, and how many elements of it are kept. A good one has two levels, and a number for each
 /// record that was asked for.
-const MAX_DEPTH: usize = 16;
+pub(super) const MAX_DEPTH: usize = 16;
 const MAX_KEPT: usize = 100_000;
 
 /// How many characters of the catalogue's own words are passed on, and of a parser's about them.
