@@ -38,7 +38,7 @@ impl File {
 fn exercise(settings: &Settings) -> (Vec<String>, Vec<String>) {
     let mut errors = vec![
         settings.connection().err(),
-        settings.management_url().err(),
+        settings.management_urls().err(),
         settings.answer_without_uuid().err(),
         settings.tracebacks().err(),
         settings.get_amqp_settings().err(),
