@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use edeposit_client::{Call, CallError, Client, Replies, Request, Sender};
-use edeposit_testkit::{DaemonUnderTest, RabbitNode, Schema, wait_until};
-use edeposit_tests::{PATIENCE, Relay, World};
+use edeposit_testkit::{DaemonUnderTest, End, FaultProxy, RabbitNode, Schema, wait_until};
+use edeposit_tests::{PATIENCE, World};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -119,22 +119,22 @@ async fn every_call_ends_when_the_connections_are_closed_in_the_middle() -> Resu
     Ok(())
 }
 
-/// A started puppet, and a client of it connected through a relay.
-async fn relayed(replies: Replies) -> Result<(World, Relay, Client)> {
+/// A started puppet, and a client of it connected through a proxy.
+async fn relayed(replies: Replies) -> Result<(World, FaultProxy, Client)> {
     let world = World::puppet(&json!({})).await?;
     world.daemon.start()?.success()?;
-    let relay = Relay::new(world.vhost.amqp_port()).await?;
-    let through = json!({ "RABBITMQ_PORT": relay.port() });
+    let proxy = FaultProxy::to(world.vhost.amqp_port())?;
+    let through = json!({ "RABBITMQ_PORT": proxy.port() });
     world.daemon.connect_to(&world.vhost, "PUPPET", &through)?;
     let client = client(&world, replies).await?;
-    Ok((world, relay, client))
+    Ok((world, proxy, client))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_call_ends_however_often_the_way_to_the_broker_is_cut() -> Result<()> {
     const CALLS: usize = 4000;
     for replies in WAYS {
-        let (_world, relay, client) = relayed(replies).await?;
+        let (_world, proxy, client) = relayed(replies).await?;
         let client = client.within(4 * PATIENCE);
         let flooding = client.clone();
         let flooding = tokio::spawn(async move { flood(&flooding, CALLS).await });
@@ -142,7 +142,7 @@ async fn every_call_ends_however_often_the_way_to_the_broker_is_cut() -> Result<
         let mut cuts = 0;
         while !flooding.is_finished() && cuts < 4 {
             tokio::time::sleep(Duration::from_millis(70)).await;
-            cuts += usize::from(relay.cut() > 0);
+            cuts += usize::from(proxy.cut(End::Fin) > 0);
         }
         assert!(cuts > 0);
         let (answered, errors) = flooding.await??;
@@ -197,11 +197,11 @@ async fn every_call_ends_when_the_broker_restarts_in_the_middle() -> Result<()> 
 #[tokio::test]
 async fn a_confirmed_call_outlives_the_connection() -> Result<()> {
     for replies in WAYS {
-        let (world, relay, client) = relayed(replies).await?;
+        let (world, proxy, client) = relayed(replies).await?;
         let slow = Ask::Sleep { milliseconds: 1000 };
         let call: Call<Value, Echoed> = client.call_with_progress(&slow).await?;
         world.until_ready(0).await?;
-        assert!(relay.cut() > 0);
+        assert!(proxy.cut(End::Fin) > 0);
         match (replies, call.answer().await) {
             (
                 Replies::Direct,
@@ -229,8 +229,8 @@ async fn a_sender_sends_confirmed_or_says_that_it_did_not() -> Result<()> {
     }
     let world = World::puppet(&json!({})).await?;
     let caller = world.caller().await?;
-    let relay = Relay::new(world.vhost.amqp_port()).await?;
-    let through = json!({ "RABBITMQ_PORT": relay.port() });
+    let proxy = FaultProxy::to(world.vhost.amqp_port())?;
+    let through = json!({ "RABBITMQ_PORT": proxy.port() });
     world.daemon.connect_to(&world.vhost, "PUPPET", &through)?;
     let sender = Sender::connect(&settings(&world.daemon)?, "puppet").await?;
     let uuid = sender.send_response(&Upload { user: "jan" }).await?;
@@ -259,7 +259,7 @@ async fn a_sender_sends_confirmed_or_says_that_it_did_not() -> Result<()> {
     );
 
     // The connection comes back by itself.
-    assert_eq!(relay.cut(), 1);
+    assert_eq!(proxy.cut(End::Fin), 1);
     let mut sent = Err(CallError::Refused {
         reason: String::new(),
     });
@@ -279,7 +279,7 @@ async fn a_sender_sends_confirmed_or_says_that_it_did_not() -> Result<()> {
         "eva"
     );
 
-    drop(relay);
+    drop(proxy);
     let sender = sender.deadline(Duration::from_millis(500));
     let mut away = sender.send_response(&Upload { user: "ota" }).await;
     if matches!(&away, Err(CallError::Lost { .. })) {

@@ -1,15 +1,12 @@
 //! What the end-to-end tests share: a world of one virtual host, one daemon and its callers.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use edeposit_testkit::xserver::{Catalogue, XServer};
 use edeposit_testkit::{Caller, DaemonUnderTest, RabbitNode, Schema, Vhost, wait_until};
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinHandle;
 
 /// Long enough for a busy machine; nothing that works takes as long.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -145,75 +142,5 @@ impl World {
                 .is_ok_and(|(now, _)| now == ready)
         })
         .await
-    }
-}
-
-/// A way to the broker that can be cut.
-pub struct Relay {
-    port: u16,
-    connections: Arc<Mutex<Vec<JoinHandle<()>>>>,
-    accepting: JoinHandle<()>,
-}
-
-impl Relay {
-    /// A relay on a free port to the broker's port.
-    ///
-    /// # Errors
-    /// No port can be opened.
-    pub async fn new(broker: u16) -> Result<Self> {
-        Self::on(TcpListener::bind("127.0.0.1:0").await?, broker)
-    }
-
-    /// A relay from this listener to the broker's port.
-    ///
-    /// # Errors
-    /// The listener has no address.
-    pub fn on(listener: TcpListener, broker: u16) -> Result<Self> {
-        let port = listener.local_addr()?.port();
-        let connections = Arc::new(Mutex::new(Vec::new()));
-        let kept = Arc::clone(&connections);
-        let accepting = tokio::spawn(async move {
-            while let Ok((mut from, _)) = listener.accept().await {
-                let copying = tokio::spawn(async move {
-                    if let Ok(mut to) = TcpStream::connect(("127.0.0.1", broker)).await {
-                        let _ = tokio::io::copy_bidirectional(&mut from, &mut to).await;
-                    }
-                });
-                if let Ok(mut kept) = kept.lock() {
-                    kept.push(copying);
-                }
-            }
-        });
-        Ok(Self {
-            port,
-            connections,
-            accepting,
-        })
-    }
-
-    /// The port to connect to instead of the broker's.
-    #[must_use]
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-
-    /// Cuts all connections that pass; new ones pass again. Returns how many were cut.
-    pub fn cut(&self) -> usize {
-        let mut connections = self
-            .connections
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        connections
-            .drain(..)
-            .filter(|copying| !copying.is_finished())
-            .map(|copying| copying.abort())
-            .count()
-    }
-}
-
-impl Drop for Relay {
-    fn drop(&mut self) {
-        self.accepting.abort();
-        self.cut();
     }
 }

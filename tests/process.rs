@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::Result;
-use edeposit_testkit::poll_until;
-use edeposit_tests::{PATIENCE, Relay, World};
+use edeposit_testkit::{FaultProxy, poll_until};
+use edeposit_tests::{PATIENCE, World};
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -289,8 +289,7 @@ async fn with_wait_it_waits_for_the_broker() -> Result<()> {
         "{}",
         start.stderr
     );
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
-    let _relay = Relay::on(listener, world.vhost.amqp_port())?;
+    let _proxy = FaultProxy::on(port, world.vhost.amqp_port())?;
     let caller = world.caller().await?;
     let answer = caller
         .call(r#"{"__nt_name": "ISBNValidationRequest", "ISBN": "80-251-0225-4"}"#)

@@ -1,10 +1,13 @@
 //! A daemon for the tests whose handler does what its request says: answer, report progress, fail, panic, never end.
 
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use edeposit_amqpdaemon::{AmqpDaemon, Exception, Sendback};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 #[derive(Deserialize)]
 enum Request {
@@ -18,6 +21,8 @@ enum Request {
     Panic { message: String },
     /// Ends the process on the spot.
     Abort,
+    /// Answers with the id of this very execution, and notes it in the journal first.
+    Count { number: u64, milliseconds: u64 },
     /// Answers so many bytes.
     Large { bytes: usize },
     /// Does what the handler of the recorded cases did.
@@ -27,6 +32,7 @@ enum Request {
 #[derive(Serialize)]
 enum Response {
     Echoed { text: String, redelivered: bool },
+    Counted { number: u64, execution: String },
 }
 
 #[derive(Serialize)]
@@ -55,11 +61,30 @@ async fn react(request: Request, sendback: Sendback) -> Result<Anything, Excepti
             std::thread::sleep(Duration::from_millis(milliseconds));
             echo("blocked".to_owned())
         }
+        Request::Count {
+            number,
+            milliseconds,
+        } => {
+            let execution = Uuid::new_v4().to_string();
+            note(&format!("{} {execution}\n", sendback.uuid()))?;
+            tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+            Ok(Anything::Record(Response::Counted { number, execution }))
+        }
         Request::Panic { message } => panic!("{message}"),
         Request::Abort => std::process::abort(),
         Request::Large { bytes } => echo("x".repeat(bytes)),
         Request::Vyhod { co } => recorded(&co, &sendback).await,
     }
+}
+
+/// Adds a line to the journal of executions, if the environment names one.
+fn note(line: &str) -> std::io::Result<()> {
+    let Some(journal) = std::env::var_os("EDEPOSIT_PUPPET_JOURNAL") else {
+        return Ok(());
+    };
+    let mut journal = OpenOptions::new().create(true).append(true).open(journal)?;
+    // In one go: other requests write too.
+    journal.write_all(line.as_bytes())
 }
 
 /// The handler of the recorded cases: each raises what the original's handler raised.

@@ -3,8 +3,8 @@
 use std::fs;
 
 use anyhow::{Context, Result};
-use edeposit_testkit::{RabbitNode, Schema, wait_until};
-use edeposit_tests::{PATIENCE, Relay, World};
+use edeposit_testkit::{End, FaultProxy, RabbitNode, Schema, wait_until};
+use edeposit_tests::{PATIENCE, World};
 use serde_json::json;
 
 const ECHO: &str = r#"{"__nt_name": "Echo", "text": "x"}"#;
@@ -44,23 +44,23 @@ async fn connections_closed_by_the_operator() -> Result<()> {
     Ok(())
 }
 
-/// The puppet, connected through a relay.
-async fn relayed() -> Result<(World, Relay)> {
+/// The puppet, connected through a proxy.
+async fn relayed() -> Result<(World, FaultProxy)> {
     let world = World::puppet(&json!({})).await?;
-    let relay = Relay::new(world.vhost.amqp_port()).await?;
-    let settings = json!({ "RABBITMQ_PORT": relay.port(), "RABBITMQ_PUPPET_EXCHANGE": "puppet" });
+    let proxy = FaultProxy::to(world.vhost.amqp_port())?;
+    let settings = json!({ "RABBITMQ_PORT": proxy.port(), "RABBITMQ_PUPPET_EXCHANGE": "puppet" });
     world.daemon.connect_to(&world.vhost, "PUPPET", &settings)?;
-    Ok((world, relay))
+    Ok((world, proxy))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_in_hand_when_the_connection_dies_is_answered_after_it() -> Result<()> {
-    let (world, relay) = relayed().await?;
+    let (world, proxy) = relayed().await?;
     let caller = world.start().await?;
     let request = caller.request(r#"{"__nt_name": "Sleep", "milliseconds": 2000}"#);
     caller.publish(&request).await?;
     world.until_ready(0).await?;
-    assert_eq!(relay.cut(), 2);
+    assert_eq!(proxy.cut(End::Fin), 2);
     let answer = caller
         .answer_to(&request.uuid().context("uuid")?, PATIENCE)
         .await?;
@@ -135,7 +135,7 @@ async fn the_exchange_deleted_before_the_answer() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn many_reconnects_leave_nothing_behind() -> Result<()> {
-    let (world, relay) = relayed().await?;
+    let (world, proxy) = relayed().await?;
     let caller = world.start().await?;
     let pid = world.daemon.pid().context("a pid")?;
     let count = |what: &str| {
@@ -143,7 +143,7 @@ async fn many_reconnects_leave_nothing_behind() -> Result<()> {
     };
     // The first time a connection is lost, the client library starts a runtime of its own, once and for all.
     wait_until("both connections are there and cut", PATIENCE, async || {
-        relay.cut() >= 2
+        proxy.cut(End::Fin) >= 2
     })
     .await?;
     caller.call(ECHO).await?;
@@ -151,7 +151,7 @@ async fn many_reconnects_leave_nothing_behind() -> Result<()> {
     // Each session lasts too short to count as good, so the back-off grows.
     for _ in 0..6 {
         wait_until("both connections are there and cut", PATIENCE, async || {
-            relay.cut() >= 2
+            proxy.cut(End::Fin) >= 2
         })
         .await?;
         let request = caller.request(ECHO);

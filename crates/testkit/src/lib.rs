@@ -2,6 +2,9 @@
 //!
 //! - [`RabbitNode`] is a RabbitMQ node of our own: own ports, own data, gone with the process that started it.
 //!   Every test takes a [`Vhost`] of its own from the node all tests of a run share.
+//!   [`Cluster`] is several nodes that are one broker.
+//! - [`FaultProxy`] is a way to the broker that fails when told to: cut, black-holed, slow, refused.
+//! - [`Load`] publishes numbered requests whatever happens, and accounts for every one of them.
 //! - [`Schema`] is the exchange, the two queues and the two bindings a daemon needs, laid out as the original's tool does.
 //! - [`Caller`] publishes raw requests and reads answers with all their properties, as an old client sees them.
 //! - [`DaemonUnderTest`] runs a daemon's real binary with its own `$HOME`, and shows its log when the test fails.
@@ -15,7 +18,9 @@
 mod caller;
 mod daemon;
 mod dirs;
+mod load;
 mod node;
+mod proxy;
 mod schema;
 mod wait;
 pub mod xserver;
@@ -23,8 +28,11 @@ pub mod xserver;
 pub use caller::{Answer, Caller, Request};
 pub use daemon::{DaemonUnderTest, Outcome};
 pub use dirs::{bin_dir, target_dir};
+pub use load::{Account, Load, LoadPlan};
 pub use node::{
-    ClientIdentity, NodeInfo, QueueState, RabbitNode, SHARED_NODE_VARIABLE, TlsFiles, Vhost,
+    Alarm, ClientIdentity, Cluster, NodeInfo, QueueState, RabbitNode, SHARED_NODE_VARIABLE,
+    TlsFiles, Vhost,
 };
-pub use schema::Schema;
+pub use proxy::{End, FaultProxy, Hole, ProxiedConnection, Refusal, Way};
+pub use schema::{QueueType, Schema};
 pub use wait::{poll_until, wait_for, wait_until};

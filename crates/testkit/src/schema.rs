@@ -2,10 +2,20 @@
 
 use anyhow::{Context, Result};
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
-use lapin::types::FieldTable;
+use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Connection, ConnectionProperties, ExchangeKind};
 
 use crate::Vhost;
+
+/// What a queue is made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum QueueType {
+    /// On one node.
+    #[default]
+    Classic,
+    /// On a majority of the cluster's nodes.
+    Quorum,
+}
 
 /// One durable topic exchange, two durable queues, two bindings with exactly the two keys.
 #[derive(Clone, Debug)]
@@ -20,6 +30,8 @@ pub struct Schema {
     pub in_key: String,
     /// Routing key of answers.
     pub out_key: String,
+    /// What both queues are made of.
+    pub queue_type: QueueType,
 }
 
 impl Schema {
@@ -31,7 +43,24 @@ impl Schema {
             output_queue: "plone".to_owned(),
             in_key: "request".to_owned(),
             out_key: "result".to_owned(),
+            queue_type: QueueType::Classic,
         }
+    }
+
+    /// The same with queues of another type.
+    pub fn with_queues(mut self, queue_type: QueueType) -> Schema {
+        self.queue_type = queue_type;
+        self
+    }
+
+    /// The arguments its queues are declared with.
+    fn queue_arguments(&self) -> FieldTable {
+        let mut arguments = FieldTable::default();
+        if self.queue_type == QueueType::Quorum {
+            let quorum = AMQPValue::LongString("quorum".into());
+            arguments.insert("x-queue-type".into(), quorum);
+        }
+        arguments
     }
 
     /// The schema of alephdaemon by default: exchange `search`.
@@ -64,7 +93,7 @@ impl Vhost {
                 .queue_declare(
                     queue.as_str().into(),
                     QueueDeclareOptions::durable(),
-                    FieldTable::default(),
+                    schema.queue_arguments(),
                 )
                 .await
                 .with_context(|| format!("declaring queue {queue}"))?;
@@ -77,6 +106,31 @@ impl Vhost {
     pub async fn bind(&self, queue: &str, exchange: &str, key: &str) -> Result<()> {
         let (connection, channel) = self.connect().await?;
         self.bind_on(&channel, queue, exchange, key).await?;
+        close(&connection).await
+    }
+
+    /// Takes a binding away.
+    pub async fn unbind(&self, queue: &str, exchange: &str, key: &str) -> Result<()> {
+        let (connection, channel) = self.connect().await?;
+        channel
+            .queue_unbind(
+                queue.into(),
+                exchange.into(),
+                key.into(),
+                FieldTable::default(),
+            )
+            .await
+            .with_context(|| format!("unbinding {queue} from {exchange} with {key}"))?;
+        close(&connection).await
+    }
+
+    /// Declares a durable queue with these arguments, such as `x-max-length`.
+    pub async fn declare_queue(&self, queue: &str, arguments: FieldTable) -> Result<()> {
+        let (connection, channel) = self.connect().await?;
+        channel
+            .queue_declare(queue.into(), QueueDeclareOptions::durable(), arguments)
+            .await
+            .with_context(|| format!("declaring queue {queue}"))?;
         close(&connection).await
     }
 

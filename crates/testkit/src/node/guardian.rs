@@ -3,6 +3,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::fs;
+use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -20,13 +21,15 @@ pub(super) struct Guardian {
 }
 
 impl Guardian {
-    pub(super) fn start(info: &NodeInfo, dist_port: u16) -> Result<Guardian> {
+    /// Starts the node, and its epmd if no other node's guardian keeps that.
+    pub(super) fn start(info: &NodeInfo, dist_port: u16, keeps_epmd: bool) -> Result<Guardian> {
         let script = info.dir.join("guardian.sh");
         fs::write(&script, SCRIPT).with_context(|| format!("writing {}", script.display()))?;
         let child = Command::new("/bin/sh")
             .arg(&script)
             .arg(&info.dir)
             .arg(SERVER)
+            .arg(if keeps_epmd { "epmd" } else { "" })
             .env_clear()
             .envs(environment(info))
             // Where a dump would be written if Erlang crashed.
@@ -41,6 +44,18 @@ impl Guardian {
             .spawn()
             .context("starting the guardian of the private RabbitMQ node")?;
         Ok(Guardian { child })
+    }
+
+    /// Starts the node again, on the same ports and data; it must have ended.
+    pub(super) fn start_again(&self) -> Result<()> {
+        let mut orders = self
+            .child
+            .stdin
+            .as_ref()
+            .context("the guardian has ended")?;
+        orders
+            .write_all(b"again\n")
+            .context("telling the guardian to start the node again")
     }
 
     /// Closes the pipe and waits for the end of node and epmd.
@@ -82,12 +97,19 @@ fn search_path() -> OsString {
     path
 }
 
+/// The pid of the node's Erlang machine, running or ended.
+pub(super) fn server_pid(dir: &Path) -> Result<i32> {
+    let path = dir.join("server.pid");
+    let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    text.trim().parse().context("reading the node's pid")
+}
+
 /// Whether the node was started and has ended since. It may be a zombie then, which the guardian has not buried yet.
 pub(super) fn server_has_ended(dir: &Path) -> bool {
-    let Ok(pid) = fs::read_to_string(dir.join("server.pid")) else {
+    let Ok(pid) = server_pid(dir) else {
         return false;
     };
-    match fs::read_to_string(format!("/proc/{}/stat", pid.trim())) {
+    match fs::read_to_string(format!("/proc/{pid}/stat")) {
         // The state follows the program's name, which stands in parentheses.
         Ok(stat) => stat
             .rsplit_once(") ")

@@ -8,6 +8,8 @@
 //! `cargo xtask test` starts one node for all test executables of a run and names it in [`SHARED_NODE_VARIABLE`]; a
 //! test run by hand starts its own. Either way [`RabbitNode::shared`] gives it.
 
+mod cluster;
+mod control;
 mod guardian;
 mod management;
 mod ports;
@@ -26,6 +28,9 @@ use anyhow::{Context, Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::{poll_until, target_dir};
+pub use cluster::Cluster;
+use cluster::Seat;
+pub use control::Alarm;
 use guardian::Guardian;
 use management::Management;
 pub use tls::{ClientIdentity, TlsFiles};
@@ -129,7 +134,7 @@ impl RabbitNode {
         }
         let mut tries = 1;
         loop {
-            let node = Self::launch(tls)?;
+            let node = Self::launch(tls, None)?;
             match node.wait_until_ready() {
                 Ok(()) => return Ok(node),
                 Err(_) if tries < START_TRIES && node.lost_a_port() => tries += 1,
@@ -138,23 +143,30 @@ impl RabbitNode {
         }
     }
 
-    fn launch(tls: Option<&TlsFiles>) -> Result<RabbitNode> {
+    /// Starts a node and does not wait for it; one of several that belong together has a `seat` among them.
+    fn launch(tls: Option<&TlsFiles>, seat: Option<&Seat>) -> Result<RabbitNode> {
         let target = target_dir()?;
         let dir = tempfile::Builder::new()
             .prefix("rabbitmq-")
             .tempdir_in(&target)
             .with_context(|| format!("making the node's directory in {}", target.display()))?;
-        let [amqp_port, management_port, dist_port, epmd_port, amqps_port] = ports::free()?;
+        let [amqp_port, management_port, dist_port, free, amqps_port] = ports::free()?;
+        let epmd_port = seat.map_or(free, |seat| seat.epmd_port);
+        let number = seat.map_or(String::new(), |seat| format!("-{}", seat.number));
         let info = NodeInfo {
             amqp_port,
             amqps_port: tls.map(|_| amqps_port),
             management_port,
             epmd_port,
-            node_name: format!("edeposit-{epmd_port}@localhost"),
+            node_name: format!("edeposit-{epmd_port}{number}@localhost"),
             dir: dir.path().to_path_buf(),
         };
         write_configuration(&info, tls)?;
-        let guardian = Guardian::start(&info, dist_port)?;
+        if let Some(seat) = seat {
+            seat.write_cookie(&info.dir)?;
+        }
+        let keeps_epmd = seat.is_none_or(|seat| seat.number == 0);
+        let guardian = Guardian::start(&info, dist_port, keeps_epmd)?;
         // From here on the guardian removes the directory, even if this process is killed.
         let _ = dir.keep();
         Ok(RabbitNode {

@@ -52,6 +52,15 @@ impl Vhost {
         }
     }
 
+    /// The same virtual host, for somebody who must not delete it when done.
+    pub fn share(&self) -> Vhost {
+        Self::open(&self.node, &self.name)
+    }
+
+    pub(super) fn management(&self) -> &Management {
+        &self.management
+    }
+
     /// The virtual host's name.
     pub fn name(&self) -> &str {
         &self.name
@@ -64,12 +73,14 @@ impl Vhost {
 
     /// Where to connect: `amqp://guest:guest@127.0.0.1:PORT/NAME`.
     pub fn amqp_url(&self) -> String {
+        self.amqp_url_at(self.node.amqp_port)
+    }
+
+    /// [`Vhost::amqp_url`] with another port, such as a proxy's.
+    pub fn amqp_url_at(&self, port: u16) -> String {
         let (user, password) = (management::USER, management::PASSWORD);
         let name: String = form_urlencoded::byte_serialize(self.name.as_bytes()).collect();
-        format!(
-            "amqp://{user}:{password}@127.0.0.1:{}/{name}",
-            self.node.amqp_port
-        )
+        format!("amqp://{user}:{password}@127.0.0.1:{port}/{name}")
     }
 
     /// Gives `user` rights in this virtual host: regular expressions of names, as RabbitMQ has them.
