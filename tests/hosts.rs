@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use edeposit_client::Client;
 use edeposit_settings::Settings;
-use edeposit_testkit::{RabbitNode, wait_until};
-use edeposit_tests::{PATIENCE, Relay, World};
+use edeposit_testkit::{End, FaultProxy, RabbitNode, wait_until};
+use edeposit_tests::{PATIENCE, World};
 use serde_json::{Value, json};
 
 const ECHO: &str = r#"{"__nt_name": "Echo", "text": "x"}"#;
@@ -55,9 +55,8 @@ async fn until_steps(world: &World, count: usize) -> Result<()> {
     .await
 }
 
-async fn relay_at(port: u16) -> Result<Relay> {
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
-    Relay::on(listener, broker()?)
+fn relay_at(port: u16) -> Result<FaultProxy> {
+    FaultProxy::on(port, broker()?)
 }
 
 async fn assert_answers(world: &World) -> Result<()> {
@@ -114,7 +113,7 @@ async fn fault_11_first_silent() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn fault_11_second_comes_back() -> Result<()> {
     let (first, second) = (closed()?, closed()?);
-    let relay = relay_at(second).await?;
+    let relay = relay_at(second)?;
     let world = puppet(&format!("127.0.0.1:{first},127.0.0.1:{second}"), &json!({})).await?;
     world.daemon.run(&["start", "-v"])?.success()?;
     drop(relay);
@@ -131,7 +130,7 @@ async fn fault_11_second_comes_back() -> Result<()> {
     );
 
     let before = steps(&world);
-    let _relay = relay_at(second).await?;
+    let _relay = relay_at(second)?;
     world.until_consuming().await?;
     assert!(steps(&world) <= before + 1, "{before}, {}", steps(&world));
     assert_answers(&world).await
@@ -141,19 +140,19 @@ async fn fault_11_second_comes_back() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn fault_11_first_comes_back() -> Result<()> {
     let (first, second) = (closed()?, closed()?);
-    let relay = relay_at(second).await?;
+    let relay = relay_at(second)?;
     let world = puppet(&format!("127.0.0.1:{first},127.0.0.1:{second}"), &json!({})).await?;
     world.start().await?;
     let node = |port| Some(format!("127.0.0.1:{port}"));
     assert_eq!(consumed_node(&world), node(second));
-    let _first = relay_at(first).await?;
+    let _first = relay_at(first)?;
     assert_answers(&world).await?;
     assert_eq!(
         consumed_node(&world),
         node(second),
         "it is not left without need"
     );
-    assert_eq!(relay.cut(), 2, "both connections go to one node");
+    assert_eq!(relay.cut(End::Fin), 2, "both connections go to one node");
     wait_until("the first node is used", PATIENCE, async || {
         consumed_node(&world) == node(first)
     })

@@ -6,8 +6,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use edeposit_testkit::wait_until;
-use edeposit_tests::{PATIENCE, Relay, World};
+use edeposit_testkit::{FaultProxy, wait_until};
+use edeposit_tests::{PATIENCE, World};
 use lapin::BasicProperties;
 use rustix::process::Signal;
 use serde_json::json;
@@ -229,8 +229,17 @@ async fn the_numbers_are_what_was_asked() -> Result<()> {
     for (outcome, count) in outcomes {
         assert_eq!(page.outcome(outcome)?, count, "{outcome}");
     }
-    for outcome in ["parked", "requeued", "interrupted", "poison", "from_memory"] {
+    for outcome in ["requeued", "interrupted"] {
         assert_eq!(page.outcome(outcome)?, 0.0, "{outcome}");
+    }
+    let named = |name: &str| page.get("edeposit_exceptions_total", &format!("name=\"{name}\""));
+    assert_eq!(named("KeyError")?, 1.0);
+    for none in [
+        "edeposit_requests_known_total",
+        "edeposit_requests_poisonous_total",
+        "edeposit_answers_parked_total",
+    ] {
+        assert_eq!(page.get(none, "")?, 0.0, "{none}");
     }
     assert_eq!(page.all("edeposit_requests_total").sum::<f64>(), 9.0);
     assert_eq!(page.get("edeposit_requests_redelivered_total", "")?, 0.0);
@@ -263,7 +272,7 @@ async fn the_numbers_are_what_was_asked() -> Result<()> {
 async fn health_follows_the_session() -> Result<()> {
     let world = World::puppet(&json!({})).await?;
     let broker = world.vhost.amqp_port();
-    let relay = Relay::new(broker).await?;
+    let relay = FaultProxy::to(broker)?;
     let port = relay.port();
     let settings = json!({ "RABBITMQ_PORT": port });
     world.daemon.connect_to(&world.vhost, "PUPPET", &settings)?;
@@ -288,8 +297,7 @@ async fn health_follows_the_session() -> Result<()> {
     assert_eq!(page.get("edeposit_sessions_lost_total", "")?, 1.0);
     assert_eq!(page.outcome("interrupted")?, 1.0);
 
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
-    let _relay = Relay::on(listener, broker)?;
+    let _relay = FaultProxy::on(port, broker)?;
     until_health(address, 200, "consuming").await?;
     let page = Page::scrape(address).await?;
     assert_eq!(page.get("edeposit_sessions_total", "")?, 2.0);

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result};
-use edeposit_testkit::{Caller, DaemonUnderTest, RabbitNode, Schema, TlsFiles, wait_until};
-use edeposit_tests::{PATIENCE, Relay};
+use edeposit_testkit::{
+    Caller, DaemonUnderTest, FaultProxy, RabbitNode, Schema, TlsFiles, wait_until,
+};
+use edeposit_tests::PATIENCE;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::{ServerConfig, ServerConnection};
@@ -189,7 +191,7 @@ async fn fault_10_client_certificate_missing_and_no_retry_storm() -> Result<()> 
         assert!(start.stderr.contains(part), "{}", start.stderr);
     }
 
-    let relay = Relay::new(node.amqps_port().context("a TLS port")?).await?;
+    let relay = FaultProxy::to(node.amqps_port().context("a TLS port")?)?;
     let port = relay.port();
     settings["RABBITMQ_PORT"] = json!(port);
     daemon.connect_to(&vhost, "PUPPET", &settings)?;

@@ -40,17 +40,14 @@ impl Metrics {
         Ok(page)
     }
 
-    fn outcomes(&self) -> [(&'static str, &Count); 8] {
+    fn outcomes(&self) -> [(&'static str, &Count); 5] {
         let counters = &self.counters;
         [
             ("answered", &counters.answered),
             ("exception", &counters.exceptions),
             ("dropped", &counters.dropped),
-            ("parked", &counters.parked),
             ("requeued", &counters.requeued),
             ("interrupted", &counters.interrupted),
-            ("poison", &counters.poison),
-            ("from_memory", &counters.from_memory),
         ]
     }
 }
@@ -80,6 +77,21 @@ impl Collector for Metrics {
             "Requests answered with an exception, by its name",
             "name",
             counters.names.all(),
+        )?;
+        page.count(
+            "edeposit_requests_known",
+            "Requests delivered again and not carried out again",
+            &counters.from_memory,
+        )?;
+        page.count(
+            "edeposit_requests_poisonous",
+            "Requests set aside because processes died with them",
+            &counters.poison,
+        )?;
+        page.count(
+            "edeposit_answers_parked",
+            "Answers that no queue took",
+            &counters.parked,
         )?;
         page.count(
             "edeposit_progress_messages",

@@ -281,7 +281,9 @@ impl Responder {
             let mut outgoing = exception(&e, &reply, false, session.frame_max());
             outgoing.body = message.body;
             let settle = self.send(session, &reply, &outgoing).await?;
-            self.counters.exception_named(&e.name);
+            if settle == Settle::Ack {
+                self.counters.exception_named(&e.name);
+            }
             return Ok(settle);
         }
         self.counters.dropped.add_one();
