@@ -2,6 +2,7 @@
 //!
 //! - `demo` shows the main job: a daemon is started, asked, and stopped, all on this machine;
 //! - `test` runs everything that must hold: format, lints, documentation, tests against a real RabbitMQ;
+//! - `faults` injects random faults for minutes, and accounts for every request;
 //! - `broker` keeps a private RabbitMQ for one's own experiments.
 //!
 //! Each does all set-up by itself and says what it does, and leaves nothing running.
@@ -9,6 +10,7 @@
 mod broker;
 mod cargo;
 mod demo;
+mod faults;
 mod setup;
 mod test;
 mod view;
@@ -38,16 +40,21 @@ enum Command {
         #[arg(last = true)]
         arguments: Vec<String>,
     },
+    /// Injects random faults into a private RabbitMQ, a daemon and the network between them, under load, and accounts for
+    /// every request.
+    Faults(faults::Arguments),
     /// Runs a private RabbitMQ until Ctrl-C, for `cargo test` and experiments.
     Broker,
 }
 
 fn main() -> ExitCode {
+    let finished = |finished| match finished {
+        true => Ok(()),
+        false => bail!("interrupted; all that was started is ended"),
+    };
     let result = match Arguments::parse().command {
-        Command::Demo => until_interrupted(demo::run()).and_then(|finished| match finished {
-            true => Ok(()),
-            false => bail!("interrupted; all that was started is ended"),
-        }),
+        Command::Demo => until_interrupted(demo::run()).and_then(finished),
+        Command::Faults(arguments) => until_interrupted(faults::run(&arguments)).and_then(finished),
         Command::Test { arguments } => test::run(&arguments),
         Command::Broker => until_interrupted(broker::run()).map(drop),
     };

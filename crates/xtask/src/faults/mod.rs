@@ -59,10 +59,20 @@ struct World {
 /// Runs it; errs if a request is missing.
 pub async fn run(arguments: &Arguments) -> Result<()> {
     setup::rabbitmq()?;
-    run_command(&mut cargo(&["build", "--package", "edeposit-tests", "--bins", "--package", TOOL]))?;
+    run_command(&mut cargo(&[
+        "build",
+        "--package",
+        "edeposit-tests",
+        "--bins",
+        "--package",
+        TOOL,
+    ]))?;
     let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..1_000_000));
     let mut random = fastrand::Rng::with_seed(seed);
-    println!("Faults for {} minutes with --seed {seed}.", arguments.minutes);
+    println!(
+        "Faults for {} minutes with --seed {seed}.",
+        arguments.minutes
+    );
 
     let world = World::new(arguments.rate).await?;
     let mut pulse = Pulse::default();
@@ -78,7 +88,10 @@ pub async fn run(arguments: &Arguments) -> Result<()> {
         rest(Duration::from_millis(random.u64(500..3000))).await;
         pulse.take(&world.daemon, begun.elapsed());
     }
-    println!("{:6.1} s  all faults are over", begun.elapsed().as_secs_f64());
+    println!(
+        "{:6.1} s  all faults are over",
+        begun.elapsed().as_secs_f64()
+    );
     let account = world.finish(&mut pulse).await?;
     println!("\n{account}\n{pulse}");
     match account.missing + account.unconfirmed {
