@@ -91,8 +91,9 @@ async fn restart_starts_what_is_not_running() -> Result<()> {
     Ok(())
 }
 
+/// The PID file of a killed daemon: the next start takes it over.
 #[tokio::test]
-async fn killed_it_can_be_started_again() -> Result<()> {
+async fn fault_42_a_stale_pid_file_is_taken_over() -> Result<()> {
     let world = aleph().await?;
     world.daemon.start()?.success()?;
     let pid = world.daemon.pid().unwrap_or_default();
@@ -105,8 +106,9 @@ async fn killed_it_can_be_started_again() -> Result<()> {
     Ok(())
 }
 
+/// The PID file is a link: refused, its target untouched.
 #[tokio::test]
-async fn a_pid_file_that_is_a_symlink_is_refused() -> Result<()> {
+async fn fault_44_a_pid_file_that_is_a_symlink_is_refused() -> Result<()> {
     let world = aleph().await?;
     let target = world.daemon.home().join("precious");
     fs::write(&target, "precious")?;
@@ -122,8 +124,9 @@ async fn a_pid_file_that_is_a_symlink_is_refused() -> Result<()> {
     Ok(())
 }
 
+/// The PID file names a stranger's process: it is never signalled.
 #[tokio::test]
-async fn a_recycled_pid_is_never_signalled() -> Result<()> {
+async fn fault_42_a_recycled_pid_is_never_signalled() -> Result<()> {
     let world = aleph().await?;
     let mut stranger = Command::new("sleep")
         .arg("300")
@@ -253,12 +256,18 @@ async fn broken_settings_are_said_with_their_place() -> Result<()> {
     assert_fails(&world, &["amqp.json", "RABBITMQ_PORT", "abc"])
 }
 
+/// Settings broken under a running daemon: SIGHUP does not read them, `restart` refuses to take it down.
 #[tokio::test]
-async fn broken_settings_do_not_take_a_running_daemon_down() -> Result<()> {
+async fn fault_51_broken_settings_do_not_take_a_running_daemon_down() -> Result<()> {
     let world = aleph().await?;
     world.daemon.start()?.success()?;
     let pid = world.daemon.pid().unwrap_or_default();
     fs::write(world.daemon.home().join("edeposit/amqp.json"), "{oops}")?;
+    world.daemon.signal(Signal::HUP)?;
+    poll_until("the log is reopened", PATIENCE, || {
+        Ok(world.daemon.log().contains("SIGHUP: ").then_some(()))
+    })?;
+    assert!(world.consuming().await && !gone(pid));
     let restart = world.daemon.restart()?;
     assert_eq!(restart.code, Some(1));
     assert!(
@@ -298,8 +307,9 @@ async fn with_wait_it_waits_for_the_broker() -> Result<()> {
     Ok(())
 }
 
+/// SIGTERM, SIGINT, SIGQUIT in a job: it is answered first, the next one stays in the queue.
 #[tokio::test]
-async fn sigterm_lets_the_request_in_hand_be_answered_first() -> Result<()> {
+async fn fault_40_sigterm_lets_the_request_in_hand_be_answered_first() -> Result<()> {
     for signal in [Signal::TERM, Signal::INT, Signal::QUIT] {
         let world = World::puppet(&json!({ "RABBITMQ_PREFETCH": 1 })).await?;
         let caller = world.start().await?;
@@ -324,8 +334,9 @@ async fn sigterm_lets_the_request_in_hand_be_answered_first() -> Result<()> {
     Ok(())
 }
 
+/// A job longer than the drain time: back to the queue.
 #[tokio::test]
-async fn what_cannot_be_finished_in_the_drain_time_goes_back() -> Result<()> {
+async fn fault_40_what_cannot_be_finished_in_the_drain_time_goes_back() -> Result<()> {
     let world = World::puppet(&json!({ "RABBITMQ_DRAIN_TIMEOUT": 0.5 })).await?;
     let caller = world.start().await?;
     let request = caller.request(r#"{"__nt_name": "Sleep", "milliseconds": 60000}"#);
@@ -342,8 +353,9 @@ async fn what_cannot_be_finished_in_the_drain_time_goes_back() -> Result<()> {
     Ok(())
 }
 
+/// The same in the foreground: code 75.
 #[tokio::test]
-async fn in_the_foreground_the_exit_code_tells_that_requests_went_back() -> Result<()> {
+async fn fault_40_in_the_foreground_the_exit_code_tells_that_requests_went_back() -> Result<()> {
     let mut world = World::puppet(&json!({ "RABBITMQ_DRAIN_TIMEOUT": 0.5 })).await?;
     world.daemon.start_in_foreground(&[])?;
     world.until_consuming().await?;
@@ -357,8 +369,9 @@ async fn in_the_foreground_the_exit_code_tells_that_requests_went_back() -> Resu
     Ok(())
 }
 
+/// SIGINT while idle in the foreground: code 0.
 #[tokio::test]
-async fn in_the_foreground_it_logs_to_stderr_and_ends_on_sigint() -> Result<()> {
+async fn fault_40_in_the_foreground_it_logs_to_stderr_and_ends_on_sigint() -> Result<()> {
     let mut world = aleph().await?;
     world.daemon.start_in_foreground(&[])?;
     world.until_consuming().await?;

@@ -11,7 +11,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::SigSet;
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU};
+use signal_hook::consts::{
+    SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU, SIGXFSZ,
+};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::signal_name;
 
@@ -32,9 +34,10 @@ const SAME_REQUEST: Duration = Duration::from_secs(1);
 /// ignoring did, and unlike ignoring or blocking it is not inherited by programs that the daemon starts. In the foreground
 /// they are left alone: Ctrl-Z is to work, and the system would repeat a write to the terminal for ever that a caught
 /// SIGTTOU has interrupted. SIGCHLD is swallowed
-/// because some supervisors start their children with it ignored, and then no exit status of a child could be had.
-const TAKEN: [i32; 8] = [
-    SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGTSTP, SIGTTIN, SIGTTOU, SIGCHLD,
+/// because some supervisors start their children with it ignored, and then no exit status of a child could be had. SIGXFSZ is,
+/// because a log that has grown to the limit of a file's size would end the daemon; so it is an error of writing like others.
+const TAKEN: [i32; 9] = [
+    SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGTSTP, SIGTTIN, SIGTTOU, SIGCHLD, SIGXFSZ,
 ];
 
 /// Takes the signals from now on. `log` is what SIGHUP reopens.

@@ -76,8 +76,9 @@ fn stop_without_an_instance() {
     );
 }
 
+/// kill -9: the PID file that is left behind stands in nobody's way.
 #[test]
-fn killed_then_started_again() {
+fn fault_41_killed_then_started_again() {
     let place = Place::new();
     let pid = place.start(&[]);
     signal(pid, "KILL");
@@ -142,9 +143,10 @@ fn restart_in_the_foreground_replaces_the_old_daemon() {
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
+/// Two `start` at the same time, 50 times: one runs, the other says so in the original's words.
 #[test]
-fn many_starts_at_once_and_exactly_one_runs() {
-    for _ in 0..20 {
+fn fault_43_two_starts_at_once_and_exactly_one_runs() {
+    for _ in 0..50 {
         let place = Place::new();
         let starts: Vec<_> = (0..2)
             .map(|_| {
@@ -290,8 +292,9 @@ fn a_lock_of_a_stranger_keeps_nobody_from_anything() {
     stranger.wait().unwrap();
 }
 
+/// The PID file names a stranger's process: nobody signals it, and a start works.
 #[test]
-fn a_recycled_pid_is_not_signalled() {
+fn fault_42_a_recycled_pid_is_not_signalled() {
     let place = Place::new();
     let mut stranger = Command::new("sleep").arg("60").spawn().unwrap();
     let write = || fs::write(place.pid_file(), format!("{}\n", stranger.id())).unwrap();
@@ -361,16 +364,43 @@ fn refused(reason: &str, in_the_way: impl FnOnce(&Place)) {
     assert_eq!(place.events(), "");
 }
 
+/// The PID file is a link: refused, its target untouched.
 #[test]
-fn a_symbolic_link_is_refused() {
+fn fault_44_a_symbolic_link_is_refused() {
     refused("symbolic link", |place| {
         fs::write(place.path("target"), "1\n").unwrap();
         symlink(place.path("target"), place.pid_file()).unwrap();
     });
 }
 
+/// The PID file is a directory: refused.
 #[test]
-fn a_fifo_is_refused_and_does_not_block() {
+fn fault_44_a_directory_is_refused() {
+    refused("no regular file", |place| {
+        fs::create_dir(place.pid_file()).unwrap();
+    });
+}
+
+/// The PID file is another user's: refused, for its writer could have any process signalled.
+#[test]
+fn fault_44_another_users_file_is_refused() {
+    if !rustix::process::geteuid().is_root() {
+        return eprintln!("not checked: only root can give files away");
+    }
+    let place = Place::new();
+    fs::write(place.pid_file(), "1\n").unwrap();
+    std::os::unix::fs::chown(place.pid_file(), Some(65_534), Some(65_534)).unwrap();
+    for (action, code) in [("start", 1), ("stop", 4), ("restart", 4)] {
+        let said = place.run(action, &[]).expect(code);
+        assert!(said.err.contains("belongs to user 65534"), "{}", said.err);
+    }
+    assert_eq!(fs::read_to_string(place.pid_file()).unwrap(), "1\n");
+    assert_eq!(place.events(), "");
+}
+
+/// The PID file is a pipe: refused, and nobody waits for its other end.
+#[test]
+fn fault_44_a_fifo_is_refused_and_does_not_block() {
     refused("no regular file", |place| {
         assert!(
             Command::new("mkfifo")
@@ -383,24 +413,27 @@ fn a_fifo_is_refused_and_does_not_block() {
     });
 }
 
+/// The PID file has another name: refused.
 #[test]
-fn a_hard_link_is_refused() {
+fn fault_44_a_hard_link_is_refused() {
     refused("hard link", |place| {
         fs::write(place.path("target"), "1\n").unwrap();
         fs::hard_link(place.path("target"), place.pid_file()).unwrap();
     });
 }
 
+/// The PID file has mode 0666: refused.
 #[test]
-fn a_file_that_others_may_write_is_refused() {
+fn fault_44_a_file_that_others_may_write_is_refused() {
     refused("mode 0666", |place| {
         fs::write(place.pid_file(), "1\n").unwrap();
         fs::set_permissions(place.pid_file(), fs::Permissions::from_mode(0o666)).unwrap();
     });
 }
 
+/// Others may rename files beside the PID file: refused.
 #[test]
-fn a_directory_that_others_may_write_to_is_refused() {
+fn fault_44_a_place_that_others_may_write_to_is_refused() {
     let place = Place::new();
     let pid = place.start(&[]);
     fs::set_permissions(place.path(""), fs::Permissions::from_mode(0o777)).unwrap();
@@ -413,8 +446,9 @@ fn a_directory_that_others_may_write_to_is_refused() {
     place.run("stop", &[]).expect(0);
 }
 
+/// The directory of the PID file is missing: a start says so.
 #[test]
-fn without_its_directory_nothing_runs() {
+fn fault_45_without_its_directory_nothing_runs() {
     let place = Place::new();
     let missing = |action: &str| {
         let mut command = place.command(action, &["default-pid"]);
@@ -426,8 +460,9 @@ fn without_its_directory_nothing_runs() {
     missing("start").expect(1);
 }
 
+/// The PID file holds rubbish: a start works.
 #[test]
-fn a_rubbish_file_does_not_block_a_start() {
+fn fault_42_a_rubbish_file_does_not_block_a_start() {
     let place = Place::new();
     for rubbish in ["", "-1\n", "rubbish\n", "1\n", "999999999999\n"] {
         fs::write(place.pid_file(), rubbish).unwrap();

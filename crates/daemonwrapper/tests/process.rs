@@ -106,8 +106,9 @@ fn it_is_a_proper_daemon() {
     assert_eq!(place.events(), "body stopping finished on_exit ");
 }
 
+/// The caller has blocked and ignored signals: they work in the daemon.
 #[test]
-fn signals_that_the_caller_blocked_or_ignored_work_all_the_same() {
+fn fault_50_signals_that_the_caller_blocked_or_ignored_work_all_the_same() {
     let place = Place::new();
     let mut start = Command::new("env");
     start
@@ -185,8 +186,9 @@ fn a_program_that_already_has_threads_cannot_be_forked() {
     );
 }
 
+/// The caller has left files and pipes open: they are closed in the daemon.
 #[test]
-fn nothing_inherited_stays_open() {
+fn fault_50_nothing_inherited_stays_open() {
     let place = Place::new();
     // The daemon would keep the pipe of descriptor 7 open, and `cat` would wait for ever.
     let script = format!(
@@ -316,8 +318,9 @@ fn exit_codes_and_panics_of_other_threads() {
     assert!(alive(pid));
 }
 
+/// SIGTERM, SIGINT, SIGQUIT: each ends it with code 0 when the work in hand is done.
 #[test]
-fn each_of_the_three_signals_ends_it_in_order() {
+fn fault_40_each_of_the_three_signals_ends_it_in_order() {
     for name in ["TERM", "INT", "QUIT"] {
         let place = Place::new();
         let mut probe = place.foreground(&["mode=slow"]);
@@ -337,8 +340,9 @@ fn each_of_the_three_signals_ends_it_in_order() {
     }
 }
 
+/// A second signal: the end at once, with the signal's code.
 #[test]
-fn a_second_signal_ends_it_at_once() {
+fn fault_40_a_second_signal_ends_it_at_once() {
     let place = Place::new();
     let mut probe = place.foreground(&["mode=deaf"]);
     signal(probe.child.id(), "TERM");
@@ -351,8 +355,9 @@ fn a_second_signal_ends_it_at_once() {
     assert!(!place.events().contains("on_exit"));
 }
 
+/// SIGTERM twice at once is one request; a later one insists.
 #[test]
-fn sigterm_at_once_again_is_the_same_request_and_later_insists() {
+fn fault_40_sigterm_at_once_again_is_the_same_request_and_later_insists() {
     let place = Place::new();
     let mut probe = place.foreground(&["mode=deaf"]);
     let pid = probe.child.id();
@@ -368,8 +373,9 @@ fn sigterm_at_once_again_is_the_same_request_and_later_insists() {
     assert_eq!(probe.code(), 128 + 15);
 }
 
+/// Work that does not end: broken off after the drain time, code 75.
 #[test]
-fn the_drain_time_is_a_bound() {
+fn fault_40_the_drain_time_is_a_bound() {
     let place = Place::new();
     let mut probe = place.foreground(&["mode=deaf", "drain=0.1"]);
     let begin = Instant::now();
@@ -409,8 +415,9 @@ fn one_that_does_not_end_is_reported_and_killed_only_by_force() {
     assert!(!alive(pid) && !place.pid_file().exists());
 }
 
+/// The log was rotated: SIGHUP has the daemon write to the new one.
 #[test]
-fn sighup_reopens_the_log() {
+fn fault_46_sighup_reopens_a_rotated_log() {
     let place = Place::new();
     let pid = place.start(&[]);
     assert_eq!(
@@ -507,8 +514,9 @@ fn it_speaks_the_notify_protocol_in_the_foreground() {
     assert!(socket.recv(&mut [0; 10]).is_err());
 }
 
+/// The reader of its output is gone (EPIPE): no panic.
 #[test]
-fn a_reader_that_is_gone_is_no_panic() {
+fn fault_46_a_reader_that_is_gone_is_no_panic() {
     let place = Place::new();
     let script = format!(
         "'{}' status '{}' | true; '{}' start '{}' -f mode=fail 2>&1 | true",
