@@ -83,7 +83,7 @@ pub async fn run(options: &Options) -> Result<()> {
         python,
         subjects,
         options.rounds.unwrap_or(if options.quick { 2 } else { 5 }),
-        if options.quick { 0.4 } else { 1.5 },
+        if options.quick { 0.4 } else { 1.0 },
         options.soak_thousands,
     )?;
     let mut results = Results::default();
