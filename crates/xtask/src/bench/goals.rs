@@ -192,7 +192,7 @@ fn flat_memory(results: &Results) -> Goal {
     Goal {
         text: "memory flat over 1,000,000 requests (within 5 % from the first tenth on)".to_owned(),
         found: ends.map(|((_, first), (thousands, last))| {
-            let text = format!("{first:.1} -> {last:.1} MB over {thousands},000");
+            let text = format!("{first:.1} -> {last:.1} MB over {thousands} thousand");
             (text, *last <= first * 1.05 && *thousands >= 1000)
         }),
     }

@@ -98,12 +98,12 @@ fn starts(rows: &[Row]) -> String {
 }
 
 fn soak(rows: &[Row]) -> String {
-    let mut table = String::from("| requests | MB | requests/s |\n|---:|---:|---:|\n");
+    let mut table = String::from("| thousand requests | MB | requests/s |\n|---:|---:|---:|\n");
     for row in rows {
         for ((thousands, resident), round) in row.marks.iter().zip(&row.rounds) {
             let _ = writeln!(
                 table,
-                "| {thousands},000 | {resident:.1} | {} |",
+                "| {thousands} | {resident:.1} | {} |",
                 short(round.run.rate)
             );
         }
