@@ -3,10 +3,12 @@
 //! - `demo` shows the main job: a daemon is started, asked, and stopped, all on this machine;
 //! - `test` runs everything that must hold: format, lints, documentation, tests against a real RabbitMQ;
 //! - `faults` injects random faults for minutes, and accounts for every request;
+//! - `bench` measures speed and memory against peers and the practical limit;
 //! - `broker` keeps a private RabbitMQ for one's own experiments.
 //!
 //! Each does all set-up by itself and says what it does, and leaves nothing running.
 
+mod bench;
 mod broker;
 mod cargo;
 mod demo;
@@ -45,16 +47,15 @@ enum Command {
     Faults(faults::Arguments),
     /// Runs a private RabbitMQ until Ctrl-C, for `cargo test` and experiments.
     Broker,
+    /// Measures the daemon against bare lapin and Python's frameworks, about 15 minutes.
+    Bench(bench::Options),
 }
 
 fn main() -> ExitCode {
-    let finished = |finished| match finished {
-        true => Ok(()),
-        false => bail!("interrupted; all that was started is ended"),
-    };
     let result = match Arguments::parse().command {
-        Command::Demo => until_interrupted(demo::run()).and_then(finished),
-        Command::Faults(arguments) => until_interrupted(faults::run(&arguments)).and_then(finished),
+        Command::Demo => until_finished(demo::run()),
+        Command::Faults(arguments) => until_finished(faults::run(&arguments)),
+        Command::Bench(options) => until_finished(bench::run(&options)),
         Command::Test { arguments } => test::run(&arguments),
         Command::Broker => until_interrupted(broker::run()).map(drop),
     };
@@ -64,6 +65,14 @@ fn main() -> ExitCode {
             eprintln!("\nfailed: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Runs `work` to its end; to be interrupted is an error.
+fn until_finished(work: impl Future<Output = Result<()>>) -> Result<()> {
+    match until_interrupted(work)? {
+        true => Ok(()),
+        false => bail!("interrupted; all that was started is ended"),
     }
 }
 

@@ -31,19 +31,25 @@ pub fn rabbitmq() -> Result<()> {
 
 /// A Python with pika in `target/venv`, for the callers written in Python. Returns its path.
 pub fn python() -> Result<PathBuf> {
-    let venv = target_dir()?.join("venv");
-    let python = venv.join("bin/python");
+    let venv_dir = target_dir()?.join("venv");
+    let python = venv_dir.join("bin/python");
     let check = format!("import pika; assert pika.__version__ == '{PIKA}'");
     if succeeds(Command::new(&python).args(["-c", &check])) {
         return Ok(python);
     }
     println!(
         "Making a Python environment with pika {PIKA} in {}.",
-        venv.display()
+        venv_dir.display()
     );
+    venv(&venv_dir, &[&format!("pika=={PIKA}")])?;
+    Ok(python)
+}
+
+/// A new Python environment in `dir` with these packages: pip's arguments.
+pub fn venv(dir: &Path, packages: &[&str]) -> Result<()> {
     let make = |program: &str| {
         let mut command = Command::new(program);
-        command.args(["-m", "venv", "--clear"]).arg(&venv);
+        command.args(["-m", "venv", "--clear"]).arg(dir);
         command
     };
     if !succeeds(&mut make("python3")) {
@@ -52,10 +58,10 @@ pub fn python() -> Result<PathBuf> {
         // Not the python3 of the search path, which has just failed.
         run(&mut make("/usr/bin/python3"))?;
     }
-    let package = format!("pika=={PIKA}");
-    run(Command::new(&python).args(["-m", "pip", "install", "--quiet", &package]))
-        .context("fetching pika from the Python Package Index")?;
-    Ok(python)
+    run(Command::new(dir.join("bin/python"))
+        .args(["-m", "pip", "install", "--quiet"])
+        .args(packages))
+    .context("fetching from the Python Package Index")
 }
 
 /// The parts of the Rust toolchain that are not in its minimal profile.

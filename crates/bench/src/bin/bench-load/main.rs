@@ -1,0 +1,80 @@
+//! The load driver: keeps a number of requests in flight, pairs every answer with its request, and prints what it saw as
+//! one line of JSON.
+//!
+//! It shares the machine with the broker and the daemon it measures, and therefore does as little as it can: a connection
+//! for each direction, no confirms, no acknowledgements, answers are not parsed.
+
+mod protocol;
+mod run;
+mod start;
+mod tally;
+
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+use lapin::{Channel, Connection, ConnectionProperties};
+
+use protocol::Protocol;
+
+/// Asks an echo daemon and measures its answers.
+#[derive(Parser)]
+struct Arguments {
+    #[command(flatten)]
+    target: Target,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Who is asked, and how.
+#[derive(Args)]
+struct Target {
+    /// The virtual host's address.
+    #[arg(long)]
+    url: String,
+    #[arg(long, value_enum)]
+    protocol: Protocol,
+    /// Length of the text to be echoed, in bytes.
+    #[arg(long, default_value_t = 200)]
+    bytes: usize,
+    /// How long any answer may take, in seconds.
+    #[arg(long, default_value_t = 60.0)]
+    patience: f64,
+}
+
+impl Target {
+    async fn channel(&self) -> Result<(Connection, Channel)> {
+        let connection = Connection::connect(&self.url, ConnectionProperties::default()).await?;
+        let channel = connection.create_channel().await?;
+        Ok((connection, channel))
+    }
+
+    fn patience(&self) -> Duration {
+        Duration::from_secs_f64(self.patience)
+    }
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Declares what the protocol needs in the virtual host.
+    Declare,
+    /// Measures throughput and latency of a daemon that runs.
+    Run(run::Plan),
+    /// Measures a process from its start to its first answer, with the request waiting in the queue; then ends it.
+    Start(start::Plan),
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
+    let Arguments { target, command } = Arguments::parse();
+    let (connection, channel) = target.channel().await?;
+    target.protocol.declare(&channel).await?;
+    connection.close(200, "declared".into()).await?;
+    let result = match command {
+        Command::Declare => return Ok(()),
+        Command::Run(plan) => serde_json::to_string(&run::run(&target, &plan).await?)?,
+        Command::Start(plan) => serde_json::to_string(&start::run(&target, &plan).await?)?,
+    };
+    println!("{result}");
+    Ok(())
+}

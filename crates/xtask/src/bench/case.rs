@@ -1,0 +1,95 @@
+//! The situations the subjects are compared in.
+
+use std::fmt;
+
+use clap::ValueEnum;
+
+/// A situation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum Case {
+    /// Throughput with 256 requests in flight.
+    #[value(name = "window-256")]
+    Window256,
+    /// Throughput with 64 requests in flight.
+    #[value(name = "window-64")]
+    Window64,
+    /// Latency: one request in flight.
+    #[value(name = "latency")]
+    Latency,
+    /// A handler that waits 50 ms.
+    #[value(name = "slow")]
+    Slow,
+    /// Bodies of 64 KiB.
+    #[value(name = "64k")]
+    Body64K,
+    /// Bodies of 5 MB.
+    #[value(name = "5m")]
+    Body5M,
+    /// Several processes on one queue.
+    #[value(name = "processes")]
+    Processes,
+    /// From the start of a process to its first answer.
+    #[value(name = "start")]
+    Start,
+    /// Memory over a million requests.
+    #[value(name = "soak")]
+    Soak,
+}
+
+/// What the driver does in a case.
+#[derive(Clone, Copy)]
+pub struct Load {
+    /// Requests in flight, and the daemon's prefetch.
+    pub window: usize,
+    /// Length of the echoed text in bytes.
+    pub bytes: usize,
+    /// The handler's pause in milliseconds.
+    pub pause: u32,
+}
+
+impl Case {
+    pub fn load(self) -> Load {
+        let (window, bytes, pause) = match self {
+            Case::Window256 | Case::Soak => (256, 200, 0),
+            Case::Window64 => (64, 200, 0),
+            Case::Latency | Case::Start => (1, 200, 0),
+            Case::Slow => (200, 200, 50),
+            Case::Body64K => (16, 64 * 1024, 0),
+            Case::Body5M => (4, 5_000_000, 0),
+            Case::Processes => (256, 200, 0),
+        };
+        Load {
+            window,
+            bytes,
+            pause,
+        }
+    }
+
+    /// Whether rates and latencies of all subjects are compared in it.
+    pub fn compares(self) -> bool {
+        !matches!(self, Case::Processes | Case::Start | Case::Soak)
+    }
+
+    pub fn about(self) -> &'static str {
+        match self {
+            Case::Window256 => "256 requests of 200 bytes in flight",
+            Case::Window64 => "64 requests of 200 bytes in flight",
+            Case::Latency => "one request of 200 bytes at a time",
+            Case::Slow => "a handler that waits 50 ms, 200 requests in flight",
+            Case::Body64K => "bodies of 64 KiB, 16 requests in flight",
+            Case::Body5M => "bodies of 5 MB, 4 requests in flight",
+            Case::Processes => {
+                "several processes on one queue, 256 requests of 200 bytes in flight"
+            }
+            Case::Start => "from exec to the first answer, the request waiting in the queue",
+            Case::Soak => "memory over many requests, 256 of 200 bytes in flight",
+        }
+    }
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = self.to_possible_value();
+        f.write_str(value.as_ref().map_or("", |value| value.get_name()))
+    }
+}
