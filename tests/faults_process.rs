@@ -8,8 +8,10 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use edeposit_testkit::{Caller, DaemonUnderTest, RabbitNode, Schema, poll_until, wait_until};
-use edeposit_tests::{PATIENCE, Relay, World};
+use edeposit_testkit::{
+    Caller, DaemonUnderTest, FaultProxy, RabbitNode, Schema, poll_until, wait_until,
+};
+use edeposit_tests::{PATIENCE, World};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -99,7 +101,7 @@ async fn fault_40_sigterm_twice_in_a_job() -> Result<()> {
 #[tokio::test]
 async fn fault_40_sigterm_in_back_off() -> Result<()> {
     let vhosts = RabbitNode::shared()?;
-    let relay = Relay::new(vhosts.amqp_port()).await?;
+    let relay = FaultProxy::to(vhosts.amqp_port())?;
     let (mut world, _caller) = in_foreground(&json!({ "RABBITMQ_PORT": relay.port() })).await?;
     drop(relay);
     until_logged(&world, "no session with RabbitMQ")?;
