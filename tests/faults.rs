@@ -4,5 +4,6 @@
 
 mod faults_broker;
 mod faults_connecting;
+mod faults_harness;
 mod faults_network;
 mod faults_world;

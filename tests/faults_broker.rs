@@ -45,7 +45,7 @@ async fn fault_12_connections_closed_by_the_operator() -> Result<()> {
 /// RabbitMQ is stopped and started, then its machine: each time one new session, and no ghost of the old consumer.
 #[tokio::test]
 async fn fault_13_stopped_and_started() -> Result<()> {
-    let (world, node) = alone().await?;
+    let (node, world) = alone().await?;
     world.daemon.start()?.success()?;
     node.stop_app()?;
     until_logged(&world, NO_SESSION, 0).await?;
@@ -70,7 +70,7 @@ async fn fault_13_stopped_and_started() -> Result<()> {
 #[tokio::test]
 async fn fault_14_killed_under_load() -> Result<()> {
     const ROUNDS: usize = 3;
-    let (mut world, node) = alone().await?;
+    let (node, mut world) = alone().await?;
     let journal = world.daemon.home().join("journal");
     world.daemon.set_env("EDEPOSIT_PUPPET_JOURNAL", &journal);
     world.daemon.start()?.success()?;
@@ -235,7 +235,7 @@ fn fill_up(world: &World) -> Result<()> {
 /// new session, not a consumer that never hears anything again; the request is answered.
 #[tokio::test]
 async fn fault_25_channel_error_in_the_consumer() -> Result<()> {
-    let (world, node) = alone().await?;
+    let (node, world) = alone().await?;
     // Read when a channel is opened; the broker looks once a minute, or when told to.
     node.set_consumer_timeout(Duration::from_millis(1))?;
     world.daemon.start()?.success()?;
@@ -251,12 +251,17 @@ async fn fault_25_channel_error_in_the_consumer() -> Result<()> {
 /// takes connections again.
 #[tokio::test]
 async fn fault_29_listeners_suspended() -> Result<()> {
-    let (world, node) = alone().await?;
+    let (node, world) = alone().await?;
     let caller = world.start().await?;
     node.suspend_listeners()?;
     assert!(!caller.call(ECHO).await?.is_exception());
     drop(caller);
-    node.ctl(&["close_all_connections", "maintenance"])?;
+    node.ctl(&[
+        "close_all_connections",
+        "--vhost",
+        world.vhost.name(),
+        "maintenance",
+    ])?;
     until_logged(&world, NO_SESSION, 0).await?;
     node.resume_listeners()?;
     world.until_consuming().await

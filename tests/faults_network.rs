@@ -15,7 +15,7 @@ use crate::faults_world::{
 /// is answered, and one consumer is there.
 #[tokio::test]
 async fn fault_15_frozen_and_thawed() -> Result<()> {
-    let (world, node) = alone().await?;
+    let (node, world) = alone().await?;
     world.daemon.start()?.success()?;
     let caller = world.caller().await?;
     // One is finished while the broker is away, so that its acknowledgement goes to a session that is gone; one is not.

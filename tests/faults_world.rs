@@ -45,8 +45,8 @@ pub async fn proxied() -> Result<(World, FaultProxy)> {
     Ok((world, proxy))
 }
 
-/// A puppet with a node of its own, to be maltreated; with the quick settings, not started yet.
-pub async fn alone() -> Result<(World, RabbitNode)> {
+/// A puppet with a node of its own, to be maltreated; with the quick settings, not started yet. Keep the node longer than the world.
+pub async fn alone() -> Result<(RabbitNode, World)> {
     let node = RabbitNode::start()?;
     let vhost = node.vhost("alone")?;
     let schema = Schema::new("puppet");
@@ -58,7 +58,7 @@ pub async fn alone() -> Result<(World, RabbitNode)> {
         vhost,
         schema,
     };
-    Ok((world, node))
+    Ok((node, world))
 }
 
 /// Waits until the log holds `text` more than `before` times, and returns how often it does now.
