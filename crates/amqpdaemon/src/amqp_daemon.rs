@@ -15,6 +15,7 @@ use tracing::{info, warn};
 use crate::attempts::Attempts;
 use crate::cli::Cli;
 use crate::counters::Counters;
+use crate::handlers::Handlers;
 use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::metrics_server::{MetricsAddress, MetricsServer};
@@ -204,23 +205,22 @@ impl AmqpDaemon {
         let counters = Arc::new(Counters::default());
         let health = Arc::new(Health::default());
         let _metrics = self.serve_metrics(&counters, &health)?;
-        let amqp = runtime("amqp", 1)?;
+        let amqp = runtime()?;
         let prefetch = match self.strict_order {
             true => 1,
             false => submodule.prefetch,
         };
-        let handlers = runtime("handler", usize::from(prefetch).clamp(2, 16))?;
+        let handlers = Arc::new(Handlers::new(prefetch)?);
         let setup = self.setup.take().context("a daemon runs only once")?;
-        let react = {
-            let _inside = handlers.enter();
-            setup().with_context(|| format!("setting up {}", self.submodule))?
-        };
+        let react = handlers
+            .enter(setup)
+            .with_context(|| format!("setting up {}", self.submodule))?;
         let work = Work {
             react: Arc::from(react),
             handler_timeout: submodule.handler_timeout,
             max_request_size: submodule.max_request_size,
             tracebacks,
-            handlers: handlers.handle().clone(),
+            handlers: Arc::clone(&handlers),
             counters: Arc::clone(&counters),
         };
         let responder = Responder::new(
@@ -263,8 +263,6 @@ impl AmqpDaemon {
         };
         let ended = amqp.block_on(daemon.run(context.stop().clone(), &mut report));
         info!("{counters}");
-        // A handler that never ends must not keep the process.
-        handlers.shutdown_background();
         amqp.shutdown_background();
         match ended? {
             0 => Ok(()),
@@ -355,10 +353,10 @@ impl DaemonRunnerWrapper for AmqpDaemon {
     }
 }
 
-fn runtime(name: &str, threads: usize) -> anyhow::Result<Runtime> {
+fn runtime() -> anyhow::Result<Runtime> {
     Builder::new_multi_thread()
-        .worker_threads(threads)
-        .thread_name(name)
+        .worker_threads(1)
+        .thread_name("amqp")
         .enable_all()
         .build()
         .context("starting the async runtime")

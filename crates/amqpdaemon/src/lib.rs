@@ -28,6 +28,7 @@ mod exception;
 mod execution;
 mod fingerprint;
 mod handler;
+mod handlers;
 mod headers;
 mod health;
 mod metrics;

@@ -114,7 +114,9 @@ impl Harm {
         let while_ = Duration::from_millis(random.u64(300..6000));
         match self {
             Harm::Cut(how) => drop(proxy.cut(how)),
-            Harm::CutOne(how) => on_one(proxy, random, |one| drop(one.cut(how))),
+            Harm::CutOne(how) => on_one(proxy, random, |one| {
+                one.cut(how);
+            }),
             Harm::HalfClosed(way) => on_one(proxy, random, |one| one.half_close(way)),
             Harm::Blackhole(way) => {
                 proxy.blackhole(way, Hole::Hold);
