@@ -2,11 +2,12 @@
 //!
 //! When a connection dies, the broker delivers again whatever it holds no acknowledgement of, also requests that were
 //! carried out: their answer was on its way, or was confirmed and only the acknowledgement was lost. Carrying them out
-//! again would be work done twice. So their answers are kept here, and handlers that are still at work stay at work and
-//! leave their answer here.
+//! again would be work done twice. So answers that are not confirmed are kept here, and handlers that are still at work
+//! stay at work and leave their answer here. Of requests whose answer was confirmed it is enough to know that: they are
+//! acknowledged once more.
 //!
-//! Of a session that lives, no more requests can be in doubt than the prefetch: the broker delivers no further one before
-//! it has an acknowledgement. So as many of the last answers are kept, and those of sessions that were lost.
+//! Of a session that lives, no more acknowledgements can be in doubt than the prefetch: the broker delivers no further
+//! request before it has one. So as many of the last are known, and those of sessions that were lost.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -37,6 +38,8 @@ pub(crate) struct Outcome {
 /// A request that was carried out, or is being carried out by a handler that nobody waits for any more.
 #[derive(Clone, Debug)]
 pub(crate) enum Kept {
+    /// Its answer was confirmed.
+    Answered,
     Done(Arc<Outcome>),
     Running(watch::Receiver<Option<Arc<Outcome>>>),
 }
@@ -44,6 +47,7 @@ pub(crate) enum Kept {
 impl Kept {
     fn bytes(&self) -> usize {
         match self {
+            Self::Answered => 0,
             Self::Done(outcome) => outcome.message.body.len(),
             Self::Running(outcome) => outcome
                 .borrow()
@@ -63,8 +67,7 @@ pub(crate) struct Answers {
 #[derive(Debug, Default)]
 struct Inner {
     /// Of the session that lives: acknowledged, but perhaps in vain. The oldest first.
-    acknowledged: VecDeque<(Fingerprint, Arc<Outcome>)>,
-    acknowledged_bytes: usize,
+    acknowledged: VecDeque<Fingerprint>,
     /// Of sessions that are lost. The oldest first.
     doubtful: VecDeque<(Fingerprint, Kept, Instant)>,
 }
@@ -79,17 +82,12 @@ impl Answers {
     }
 
     /// The answer is confirmed, and the acknowledgement of its request is about to be sent.
-    pub(crate) fn acknowledged(&self, request: Fingerprint, outcome: Arc<Outcome>) {
+    pub(crate) fn acknowledged(&self, request: Fingerprint) {
         self.with(|inner| {
-            inner.acknowledged_bytes += outcome.message.body.len();
-            inner.acknowledged.push_back((request, outcome));
-            while inner.acknowledged.len() > self.prefetch || inner.acknowledged_bytes > MOST_BYTES
-            {
-                let Some((_, gone)) = inner.acknowledged.pop_front() else {
-                    break;
-                };
-                inner.acknowledged_bytes -= gone.message.body.len();
+            if inner.acknowledged.len() >= self.prefetch {
+                inner.acknowledged.pop_front();
             }
+            inner.acknowledged.push_back(request);
         });
     }
 
@@ -101,9 +99,8 @@ impl Answers {
     /// A new session: of the last one's acknowledgements nobody knows whether they arrived.
     pub(crate) fn new_session(&self) {
         self.with(|inner| {
-            inner.acknowledged_bytes = 0;
-            for (request, outcome) in std::mem::take(&mut inner.acknowledged) {
-                inner.keep(request, Kept::Done(outcome));
+            for request in std::mem::take(&mut inner.acknowledged) {
+                inner.keep(request, Kept::Answered);
             }
         });
     }
@@ -159,13 +156,10 @@ mod tests {
     }
 
     #[test]
-    fn of_a_session_the_last_answers_are_kept() {
+    fn of_a_session_the_last_are_known() {
         let answers = Answers::new(3);
         for request in 0..10 {
-            answers.acknowledged(
-                Fingerprint(request),
-                outcome(usize::try_from(request).unwrap()),
-            );
+            answers.acknowledged(Fingerprint(request));
         }
         assert!(
             answers.take(Fingerprint(9)).is_none(),
@@ -191,18 +185,12 @@ mod tests {
 
     #[test]
     fn memory_is_bounded() {
-        let answers = Answers::new(10_000);
+        let answers = Answers::new(10);
         for request in 0..100 {
-            answers.acknowledged(Fingerprint(request), outcome(1024 * 1024));
-        }
-        let (_, still) = answers.with(|inner| (inner.acknowledged.len(), inner.acknowledged_bytes));
-        assert_eq!(still, MOST_BYTES);
-        answers.new_session();
-        for request in 100..200 {
             answers.keep(Fingerprint(request), Kept::Done(outcome(1024 * 1024)));
         }
-        assert!(answers.take(Fingerprint(100)).is_none());
-        assert!(answers.take(Fingerprint(199)).is_some());
+        assert!(answers.take(Fingerprint(0)).is_none());
+        assert!(answers.take(Fingerprint(99)).is_some());
         assert_eq!(answers.with(|inner| inner.doubtful.len()), 31);
         for request in 0..10_000 {
             answers.keep(Fingerprint(request), Kept::Done(outcome(0)));

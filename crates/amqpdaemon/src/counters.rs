@@ -20,6 +20,8 @@ pub(crate) struct Counters {
     pub(crate) dropped: Count,
     /// Answers for which no queue was bound.
     pub(crate) parked: Count,
+    /// Requests that were delivered again although their answer had been confirmed: only acknowledged.
+    pub(crate) answered_before: Count,
     /// Requests put back into the queue, because their answer could not even be parked.
     pub(crate) requeued: Count,
     /// Requests given up before they were settled: the session was lost, or the drain time was over.

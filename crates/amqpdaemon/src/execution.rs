@@ -49,9 +49,15 @@ impl Execution {
         }
     }
 
-    /// What comes of it. None: its handler was lost.
+    /// Whether its answer was confirmed already.
+    pub(crate) fn is_answered(&self) -> bool {
+        matches!(self.state, Some(State::Kept(Kept::Answered)))
+    }
+
+    /// What comes of it. None: its handler was lost, or it was answered before.
     pub(crate) async fn outcome(&mut self) -> Option<Arc<Outcome>> {
         let outcome = match self.state.as_mut()? {
+            State::Kept(Kept::Answered) => None,
             State::Running(work) => Some(Arc::new(work.await)),
             State::Kept(Kept::Done(outcome)) => Some(Arc::clone(outcome)),
             State::Kept(Kept::Running(outcome)) => {
@@ -74,9 +80,8 @@ impl Execution {
 
     /// The answer is confirmed, and the request about to be acknowledged.
     pub(crate) fn settled(mut self) {
-        if let Some(State::Kept(Kept::Done(outcome))) = self.state.take() {
-            self.answers.acknowledged(self.request, outcome);
-        }
+        self.state = None;
+        self.answers.acknowledged(self.request);
     }
 }
 

@@ -135,6 +135,11 @@ impl Responder {
         );
         let fingerprint = self.attempts.key().fingerprint(&message);
         let mut execution = self.execution(fingerprint, message, reply, session).await?;
+        if execution.is_answered() {
+            self.counters.answered_before.add_one();
+            execution.settled();
+            return Ok(Settle::Ack);
+        }
         let Some(mut outcome) = execution.outcome().await else {
             warn!("the handler's outcome is lost; the request is carried out again");
             return Ok(Settle::Requeue);
@@ -183,7 +188,7 @@ impl Responder {
             && let Some(kept) = self.answers.take(fingerprint)
         {
             self.counters.from_memory.add_one();
-            info!("delivered again: not carried out again, its answer is known or on its way");
+            info!("delivered again: not carried out again, its answer is known or under way");
             return Ok(Execution::known(fingerprint, &self.answers, kept));
         }
         let deaths = if message.redelivered {
