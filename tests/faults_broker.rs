@@ -108,6 +108,7 @@ async fn fault_14_a_node_of_a_cluster_killed() -> Result<()> {
     let vhost = cluster.vhost("cluster")?;
     let schema = Schema::new("puppet").with_queues(QueueType::Quorum);
     vhost.declare(&schema).await?;
+    cluster.node(0).flush_schema()?;
     let daemon = edeposit_testkit::DaemonUnderTest::new("edeposit-test-puppet")?;
     let port = cluster.node(1).amqp_port();
     daemon.connect_to(

@@ -32,7 +32,9 @@ async fn a_load_without_faults_is_perfect() -> Result<()> {
 async fn a_load_survives_its_own_connections() -> Result<()> {
     let world = World::puppet(&quick()).await?;
     world.daemon.start()?.success()?;
-    let load = LoadPlan::new(3000).start(&world.vhost, &world.schema)?;
+    let load = LoadPlan::new(3000)
+        .rate(1000.0)
+        .start(&world.vhost, &world.schema)?;
     for round in 1..4 {
         wait_until("answers come", PATIENCE, async || {
             load.account().answered_once > round * 500

@@ -51,6 +51,7 @@ pub async fn alone() -> Result<(RabbitNode, World)> {
     let vhost = node.vhost("alone")?;
     let schema = Schema::new("puppet");
     vhost.declare(&schema).await?;
+    node.flush_schema()?;
     let daemon = DaemonUnderTest::new("edeposit-test-puppet")?;
     daemon.connect_to(&vhost, "PUPPET", &quick())?;
     let world = World {

@@ -55,7 +55,9 @@ fn bytes_pass_and_are_counted() -> Result<()> {
     let mut stream = connect(&proxy)?;
     assert_eq!(ask(&mut stream, b"ahoj")?, b"ahoj");
     assert_eq!((proxy.made(), proxy.open().len()), (1, 1));
-    assert_eq!((proxy.bytes(Way::Up), proxy.bytes(Way::Both)), (4, 8));
+    poll_until("all are counted", SOON, || {
+        Ok(((proxy.bytes(Way::Up), proxy.bytes(Way::Both)) == (4, 8)).then_some(()))
+    })?;
     drop(stream);
     poll_until("it is closed", SOON, || {
         Ok(proxy.open().is_empty().then_some(()))
