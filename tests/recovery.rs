@@ -97,3 +97,20 @@ async fn many_reconnects_leave_nothing_behind() -> Result<()> {
     back.await
         .with_context(|| format!("{before:?} before, {now:?} now"))
 }
+
+/// A handler that computes for five heartbeats without a pause: the connections live on, others are answered meanwhile.
+#[tokio::test]
+async fn a_job_longer_than_the_heartbeat() -> Result<()> {
+    let world = World::puppet(&json!({ "RABBITMQ_HEARTBEAT": 1 })).await?;
+    let caller = world.start().await?;
+    let long = caller.request(r#"{"__nt_name": "Block", "milliseconds": 5000}"#);
+    caller.publish(&long).await?;
+    world.until_ready(0).await?;
+    assert!(!caller.call(ECHO).await?.is_exception());
+    let uuid = long.uuid().context("a UUID")?;
+    let answer = caller.answer_to(&uuid, PATIENCE).await?;
+    assert_eq!(answer.json()?["text"], "blocked");
+    let log = world.daemon.log();
+    assert!(!log.contains("no session with RabbitMQ"), "{log}");
+    Ok(())
+}
