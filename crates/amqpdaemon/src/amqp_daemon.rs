@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 use edeposit_daemonwrapper::{Context, DaemonRunnerWrapper, ExitWith, LogTarget, Runner, exit};
-use edeposit_pikadaemon::{ConnectionParams, PikaDaemon, Report, get_con_params};
+use edeposit_pikadaemon::{ConnectionParams, OnMessage, PikaDaemon, Report, get_con_params};
 use edeposit_settings::{Settings, Submodule};
 use tokio::runtime::{Builder, Runtime};
 use tracing::{info, warn};
@@ -223,13 +223,13 @@ impl AmqpDaemon {
             handlers: Arc::clone(&handlers),
             counters: Arc::clone(&counters),
         };
-        let responder = Responder::new(
+        let responder = Arc::new(Responder::new(
             work,
             wiring.out_key,
             answer_without_uuid,
             self.attempts(prefetch),
             prefetch,
-        );
+        ));
         let ready = format!(
             "consuming queue '{}' of virtual host '{}'",
             wiring.queue, wiring.con_params.virtualhost
@@ -238,7 +238,7 @@ impl AmqpDaemon {
             wiring.con_params,
             wiring.queue,
             wiring.out_exch,
-            Arc::new(responder),
+            Arc::clone(&responder) as Arc<dyn OnMessage>,
         )
         .prefetch(prefetch)
         .drain_time(context.drain_time())
@@ -257,14 +257,20 @@ impl AmqpDaemon {
                     }
                     context.watchdog();
                 }
-                Report::Draining => info!("finishing the requests in hand"),
+                Report::Draining => {
+                    info!("finishing the requests in hand");
+                    responder.close();
+                }
                 _ => {}
             }
         };
         let ended = amqp.block_on(daemon.run(context.stop().clone(), &mut report));
+        responder.close();
         info!("{counters}");
         amqp.shutdown_background();
-        match ended? {
+        // Handlers whose deliveries went with the last session, if the daemon is told to stop while there is none. Those of a
+        // session that was drained are told by it.
+        match ended?.max(responder.unfinished()) {
             0 => Ok(()),
             unfinished => anyhow::bail!(ExitWith {
                 code: exit::DRAIN_TIME_OVER,

@@ -54,7 +54,7 @@ pub(crate) struct Responder {
 struct Place {
     _place: OwnedSemaphorePermit,
     _suspect: Option<OwnedSemaphorePermit>,
-    _slot: Slot,
+    _slot: Option<Slot>,
 }
 
 impl OnMessage for Responder {
@@ -90,6 +90,17 @@ impl Responder {
             places: Arc::new(Semaphore::new(prefetch.into())),
             sessions: watch::Sender::new(Weak::new()),
         }
+    }
+
+    /// The daemon is told to end: there is no further session, and what ends the process now is no request.
+    pub(crate) fn close(&self) {
+        self.answers.close();
+        self.attempts.close();
+    }
+
+    /// How many handlers are at work for deliveries that are gone.
+    pub(crate) fn unfinished(&self) -> usize {
+        self.answers.running()
     }
 
     async fn respond(
@@ -142,6 +153,7 @@ impl Responder {
         }
         let Some(mut outcome) = execution.outcome().await else {
             warn!("the handler's outcome is lost; the request is carried out again");
+            self.counters.requeued.add_one();
             return Ok(Settle::Requeue);
         };
         let mut sent = self.send(session, reply, &outcome.message).await;
@@ -166,11 +178,11 @@ impl Responder {
                 self.counters.dropped.add_one();
                 error!(error = %e, queue = reply.key, "an answer is lost");
             }
-            Ok(Settle::Ack) => match &outcome.exception {
+            Ok(()) => match &outcome.exception {
                 Some(name) => self.counters.exception_named(name),
                 None => self.counters.answered.add_one(),
             },
-            other => return other,
+            Err(e) => return Err(e),
         }
         execution.settled();
         Ok(Settle::Ack)
@@ -179,24 +191,24 @@ impl Responder {
     /// Carries a request out, unless what comes of it is known already.
     async fn execution(
         &self,
-        fingerprint: Fingerprint,
+        fingerprint: Option<Fingerprint>,
         message: Message,
         reply: &ReplyTo,
         session: &Arc<Session>,
     ) -> Result<Execution, PublishError> {
-        if message.redelivered
-            && let Some(kept) = self.answers.take(fingerprint)
-        {
-            self.counters.from_memory.add_one();
-            info!("delivered again: not carried out again, its answer is known or under way");
-            return Ok(Execution::known(fingerprint, &self.answers, kept));
+        let mut deaths = 0;
+        if let Some(known) = fingerprint {
+            if !message.redelivered {
+                self.answers.forget(known);
+            } else if let Some(kept) = self.answers.take(known) {
+                self.counters.from_memory.add_one();
+                info!("delivered again: not carried out again, its answer is known or under way");
+                return Ok(Execution::known(known, &self.answers, kept));
+            } else {
+                deaths = self.attempts.deaths(known);
+            }
         }
-        let deaths = if message.redelivered {
-            self.attempts.deaths(fingerprint)
-        } else {
-            0
-        };
-        if deaths >= LIMIT || deliveries(&message) >= MOST_DELIVERIES {
+        if deaths >= LIMIT || (message.redelivered && deliveries(&message) >= MOST_DELIVERIES) {
             let e = self.set_aside(&message, deaths, session).await?;
             let outcome = self.work.exception(&e, reply, session.frame_max());
             let known = async { outcome };
@@ -223,7 +235,7 @@ impl Responder {
     }
 
     /// Waits for its turn.
-    async fn place(&self, request: Fingerprint, suspect: bool) -> Option<Place> {
+    async fn place(&self, request: Option<Fingerprint>, suspect: bool) -> Option<Place> {
         let turn = Arc::clone(&self.attempts.one_suspect);
         // Neither semaphore is ever closed.
         let suspect = match suspect {
@@ -234,7 +246,7 @@ impl Responder {
         Some(Place {
             _place: place,
             _suspect: suspect,
-            _slot: self.attempts.begin(request),
+            _slot: request.map(|request| self.attempts.begin(request)),
         })
     }
 
@@ -253,9 +265,13 @@ impl Responder {
                 deliveries(message)
             )
         };
-        session.park_request(message, &[UUID], &reason).await?;
+        match session.park_request(message, UUID, &reason).await {
+            Ok(()) => error!(reason, "a request is set aside and parked"),
+            Err(e) if e.is_session_lost() => return Err(e),
+            // Its caller is told all the same: carrying it out again would end this process too.
+            Err(e) => error!(reason, parking = %e, "a request is set aside; it cannot be parked"),
+        }
         self.counters.poison.add_one();
-        error!(reason, "a request is set aside and parked");
         Ok(Exception::class(
             "edeposit.amqp.amqpdaemon.PoisonMessage",
             format!("The request is set aside: {reason}."),
@@ -285,47 +301,47 @@ impl Responder {
             };
             let mut outgoing = exception(&e, &reply, false, session.frame_max());
             outgoing.body = message.body;
-            let settle = self.send(session, &reply, &outgoing).await?;
-            if settle == Settle::Ack {
-                self.counters.exception_named(&e.name);
-            }
-            return Ok(settle);
+            self.send(session, &reply, &outgoing).await?;
+            self.counters.exception_named(&e.name);
+            return Ok(Settle::Ack);
         }
         self.counters.dropped.add_one();
         Ok(Settle::Ack)
     }
 
-    /// Sends the last message of a request. One that no queue takes is parked; if that fails too, the request stays.
+    /// Sends the last message of a request. One that no queue takes is parked; if that fails too, both are tried again for
+    /// as long as the session lasts: given back, a request would be thrown away after some tries by a queue that counts.
     async fn send(
         &self,
         session: &Session,
         reply: &ReplyTo,
         outgoing: &Outgoing,
-    ) -> Result<Settle, PublishError> {
-        let reason = match publish(session, reply, outgoing).await {
-            Ok(()) => return Ok(Settle::Ack),
-            Err(e @ (PublishError::Returned { .. } | PublishError::Refused { .. })) => {
-                e.to_string()
+    ) -> Result<(), PublishError> {
+        let mut told = false;
+        loop {
+            let reason = match publish(session, reply, outgoing).await {
+                Err(e @ (PublishError::Returned { .. } | PublishError::Refused { .. })) => {
+                    e.to_string()
+                }
+                result => return result,
+            };
+            let short_reason = cut(&reason, LONGEST_REASON);
+            match session
+                .park(reply.exchange, &reply.key, outgoing, short_reason)
+                .await
+            {
+                Ok(()) => {
+                    self.counters.parked.add_one();
+                    error!(reason, "no queue takes this answer; it is parked");
+                    return Ok(());
+                }
+                Err(e) if e.is_session_lost() => return Err(e),
+                Err(e) if !std::mem::replace(&mut told, true) => {
+                    error!(reason, parking = %e, "no queue takes this answer, nor can it be parked; its request is kept");
+                }
+                Err(_) => {}
             }
-            Err(e) => return Err(e),
-        };
-        let short_reason = cut(&reason, LONGEST_REASON);
-        match session
-            .park(reply.exchange, &reply.key, outgoing, short_reason)
-            .await
-        {
-            Ok(()) => {
-                self.counters.parked.add_one();
-                error!(reason, "no queue takes this answer; it is parked");
-                Ok(Settle::Ack)
-            }
-            Err(e) if e.is_session_lost() => Err(e),
-            Err(e) => {
-                error!(reason, parking = %e, "no queue takes this answer, nor can it be parked; its request is kept");
-                tokio::time::sleep(KEPT_PAUSE).await;
-                self.counters.requeued.add_one();
-                Ok(Settle::Requeue)
-            }
+            tokio::time::sleep(KEPT_PAUSE).await;
         }
     }
 }
