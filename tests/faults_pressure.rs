@@ -154,7 +154,7 @@ async fn fault_19_large_answers_and_a_memory_alarm() -> Result<()> {
     slow.until_logged("RabbitMQ has blocked publishing").await?;
     let status = slow.world.daemon.status()?.stdout;
     assert!(
-        status.contains("\nRabbitMQ has blocked publishing"),
+        status.contains("\npublishing blocked by RabbitMQ for "),
         "{status}"
     );
     slow.held_back().await?;

@@ -253,9 +253,9 @@ impl AmqpDaemon {
             match report {
                 Report::Consuming => context.ready(&ready),
                 Report::Alive => context.watchdog(),
-                Report::Blocked { reason } => context.status(&format!(
-                    "RabbitMQ has blocked publishing, answers wait: {reason}"
-                )),
+                Report::Blocked { reason } => {
+                    context.status(&format!("publishing blocked by RabbitMQ: {reason}"))
+                }
                 Report::Unblocked => context.status(&ready),
                 Report::Waiting { reason } => {
                     let status = format!("waiting for RabbitMQ: {reason}");
@@ -268,7 +268,7 @@ impl AmqpDaemon {
                 }
                 Report::Draining => {
                     info!("finishing the requests in hand");
-                    context.status("draining, finishing the requests in hand");
+                    context.status("draining: finishing the requests in hand");
                 }
                 _ => {}
             }
