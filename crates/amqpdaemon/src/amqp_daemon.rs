@@ -168,13 +168,17 @@ impl AmqpDaemon {
         let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
         self.settings_file = cli.settings.map(absolute);
         let state_dir = cli.state_dir.or_else(state_dir).map(absolute);
-        self.state_file = state_dir.map(|dir| dir.join(format!("{}.in-hand", self.name)));
+        let in_state_dir = |what| Some(state_dir.as_ref()?.join(format!("{}.{what}", self.name)));
+        self.state_file = in_state_dir("in-hand");
         let mut runner = Runner::new(self.name.clone())
             .verbosity(cli.verbose)
             // It logs every failure on its way up; the session's supervisor says it once.
             .quiet("lapin")
             .drain_time(drain_time)
             .force(cli.force);
+        if let Some(path) = in_state_dir("status") {
+            runner = runner.status_file(path);
+        }
         if let Some(path) = cli.pid_file {
             runner = runner.pid_file(path);
         }
@@ -243,11 +247,16 @@ impl AmqpDaemon {
         .prefetch(prefetch)
         .drain_time(context.drain_time())
         .wait_for_broker(self.wait_for_broker);
+        context.status("connecting to RabbitMQ");
         let mut report = |report: Report<'_>| {
             health.take(&report);
             match report {
                 Report::Consuming => context.ready(&ready),
                 Report::Alive => context.watchdog(),
+                Report::Blocked { reason } => {
+                    context.status(&format!("publishing blocked by RabbitMQ: {reason}"))
+                }
+                Report::Unblocked => context.status(&ready),
                 Report::Waiting { reason } => {
                     let status = format!("waiting for RabbitMQ: {reason}");
                     if self.wait_for_broker {
@@ -260,6 +269,7 @@ impl AmqpDaemon {
                 Report::Draining => {
                     info!("finishing the requests in hand");
                     responder.close();
+                    context.status("draining: finishing the requests in hand");
                 }
                 _ => {}
             }

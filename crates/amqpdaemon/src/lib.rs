@@ -38,6 +38,7 @@ mod request;
 mod responder;
 mod sendback;
 mod state_dir;
+mod throttle;
 mod work;
 
 pub use amqp_daemon::AmqpDaemon;

@@ -25,6 +25,7 @@ use crate::fingerprint::Fingerprint;
 use crate::headers::{UUID, can_carry, cut, exception, parse_key};
 use crate::reply::ReplyTo;
 use crate::request::{Request, publish};
+use crate::throttle::{PAUSE, Throttle};
 use crate::work::Work;
 
 /// How long a request whose answer nobody takes is held back before it is tried again.
@@ -48,6 +49,58 @@ pub(crate) struct Responder {
     places: Arc<Semaphore>,
     sessions: watch::Sender<Weak<Session>>,
     counters: Arc<Counters>,
+    lines: Lines,
+}
+
+/// Before the log lines that one fault may cause for every request.
+struct Lines {
+    parked: Throttle,
+    kept: Throttle,
+    lost: Throttle,
+    without_uuid: Throttle,
+    known: Throttle,
+}
+
+impl Lines {
+    fn new() -> Self {
+        Self {
+            parked: Throttle::new(|more| {
+                error!(
+                    parent: None,
+                    "{more} more answers were parked in the last {} s",
+                    PAUSE.as_secs()
+                );
+            }),
+            kept: Throttle::new(|more| {
+                error!(
+                    parent: None,
+                    "{more} more answers could not be parked in the last {} s; their requests are kept",
+                    PAUSE.as_secs()
+                );
+            }),
+            lost: Throttle::new(|more| {
+                error!(
+                    parent: None,
+                    "{more} more answers were lost in the last {} s",
+                    PAUSE.as_secs()
+                );
+            }),
+            without_uuid: Throttle::new(|more| {
+                warn!(
+                    parent: None,
+                    "{more} more requests without a usable header UUID came in the last {} s",
+                    PAUSE.as_secs()
+                );
+            }),
+            known: Throttle::new(|more| {
+                info!(
+                    parent: None,
+                    "{more} more requests were delivered again and not carried out again in the last {} s",
+                    PAUSE.as_secs()
+                );
+            }),
+        }
+    }
 }
 
 /// What a request holds while it is carried out.
@@ -89,6 +142,7 @@ impl Responder {
             answers: Arc::new(Answers::new(prefetch)),
             places: Arc::new(Semaphore::new(prefetch.into())),
             sessions: watch::Sender::new(Weak::new()),
+            lines: Lines::new(),
         }
     }
 
@@ -176,7 +230,10 @@ impl Responder {
             // An address of the caller's own choice: trying again would change nothing, and keep the others waiting.
             Err(e @ PublishError::Denied { .. }) if reply.exchange.is_some() => {
                 self.counters.dropped.add_one();
-                error!(error = %e, queue = reply.key, "an answer is lost");
+                let reason = e.to_string();
+                if self.lines.lost.admits(&reason) {
+                    error!(error = reason, queue = reply.key, "an answer is lost");
+                }
             }
             Ok(()) => match &outcome.exception {
                 Some(name) => self.counters.exception_named(name),
@@ -202,7 +259,11 @@ impl Responder {
                 self.answers.forget(known);
             } else if let Some(kept) = self.answers.take(known) {
                 self.counters.from_memory.add_one();
-                info!("delivered again: not carried out again, its answer is known or under way");
+                if self.lines.known.admits("") {
+                    info!(
+                        "delivered again: not carried out again, its answer is known or under way"
+                    );
+                }
                 return Ok(Execution::known(known, &self.answers, kept));
             } else {
                 deaths = self.attempts.deaths(known);
@@ -284,12 +345,14 @@ impl Responder {
         message: Message,
         session: &Session,
     ) -> Result<Settle, PublishError> {
-        warn!(
-            key = message.routing_key,
-            bytes = message.body.len(),
-            answered = self.answer_without_uuid,
-            "a request without a usable header UUID is not carried out: nobody could pair its answer"
-        );
+        if self.lines.without_uuid.admits(&message.routing_key) {
+            warn!(
+                key = message.routing_key,
+                bytes = message.body.len(),
+                answered = self.answer_without_uuid,
+                "a request without a usable header UUID is not carried out: nobody could pair its answer"
+            );
+        }
         if self.answer_without_uuid {
             let e = Exception::value_error("No UUID provided, message ignored.");
             let reply = ReplyTo {
@@ -317,7 +380,6 @@ impl Responder {
         reply: &ReplyTo,
         outgoing: &Outgoing,
     ) -> Result<(), PublishError> {
-        let mut told = false;
         loop {
             let reason = match publish(session, reply, outgoing).await {
                 Err(e @ (PublishError::Returned { .. } | PublishError::Refused { .. })) => {
@@ -332,11 +394,13 @@ impl Responder {
             {
                 Ok(()) => {
                     self.counters.parked.add_one();
-                    error!(reason, "no queue takes this answer; it is parked");
+                    if self.lines.parked.admits(&reason) {
+                        error!(reason, "no queue takes this answer; it is parked");
+                    }
                     return Ok(());
                 }
                 Err(e) if e.is_session_lost() => return Err(e),
-                Err(e) if !std::mem::replace(&mut told, true) => {
+                Err(e) if self.lines.kept.admits(&reason) => {
                     error!(reason, parking = %e, "no queue takes this answer, nor can it be parked; its request is kept");
                 }
                 Err(_) => {}

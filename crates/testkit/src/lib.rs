@@ -27,7 +27,7 @@ pub mod xserver;
 
 pub use caller::{Answer, Caller, Request};
 pub use daemon::{DaemonUnderTest, Outcome};
-pub use dirs::{bin_dir, target_dir};
+pub use dirs::{bin_dir, fake_time_library, target_dir};
 pub use load::{Account, Load, LoadPlan};
 pub use node::{
     Alarm, ClientIdentity, Cluster, NodeInfo, QueueState, RabbitNode, SHARED_NODE_VARIABLE,

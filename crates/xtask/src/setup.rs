@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
-use edeposit_testkit::{RabbitNode, target_dir};
+use edeposit_testkit::{RabbitNode, fake_time_library, target_dir};
 
 use crate::cargo::{cargo, run};
 
@@ -25,6 +25,19 @@ pub fn rabbitmq() -> Result<()> {
         bail!(
             "the package rabbitmq-server is installed, but has no /usr/lib/rabbitmq/bin/rabbitmq-server"
         );
+    }
+    Ok(())
+}
+
+/// Debian's library that tells a program another time of day: for the tests in which the clock jumps.
+pub fn faketime() -> Result<()> {
+    if fake_time_library().is_some() {
+        return Ok(());
+    }
+    println!("The library faketime is missing: installing Debian's package.");
+    install("", &["faketime"])?;
+    if fake_time_library().is_none() {
+        bail!("the package faketime is installed, but its library is not found");
     }
     Ok(())
 }
