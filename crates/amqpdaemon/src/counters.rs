@@ -22,7 +22,7 @@ pub(crate) struct Counters {
     pub(crate) parked: Count,
     /// Requests that were delivered again although their answer had been confirmed: only acknowledged.
     pub(crate) answered_before: Count,
-    /// Requests put back into the queue, because their answer could not even be parked.
+    /// Requests put back into the queue, because their handler was lost.
     pub(crate) requeued: Count,
     /// Requests given up before they were settled: the session was lost, or the drain time was over.
     pub(crate) interrupted: Count,
