@@ -369,10 +369,9 @@ impl DaemonRunnerWrapper for AmqpDaemon {
     }
 }
 
+/// Everything about AMQP happens on the thread that runs the daemon.
 fn runtime() -> anyhow::Result<Runtime> {
-    Builder::new_multi_thread()
-        .worker_threads(1)
-        .thread_name("amqp")
+    Builder::new_current_thread()
         .enable_all()
         .build()
         .context("starting the async runtime")
