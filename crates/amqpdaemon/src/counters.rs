@@ -85,6 +85,34 @@ impl Drop for Entered<'_> {
     }
 }
 
+/// A delivery in hand. Dropped without [`InFlight::settled`], it counts as interrupted: its session is lost, or the drain
+/// time over.
+pub(crate) struct InFlight<'a> {
+    _level: Entered<'a>,
+    interrupted: Option<&'a Count>,
+}
+
+impl<'a> InFlight<'a> {
+    pub(crate) fn new(counters: &'a Counters) -> Self {
+        Self {
+            _level: counters.in_flight.enter(),
+            interrupted: Some(&counters.interrupted),
+        }
+    }
+
+    pub(crate) fn settled(mut self) {
+        self.interrupted = None;
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        if let Some(interrupted) = self.interrupted {
+            interrupted.add_one();
+        }
+    }
+}
+
 /// So many names are told apart, longer ones than so many bytes not at all: what a handler calls its exceptions must not
 /// fill the memory, here or in whatever collects the metrics.
 const MOST_NAMES: usize = 32;

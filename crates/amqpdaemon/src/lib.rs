@@ -31,6 +31,7 @@ mod handler;
 mod handlers;
 mod headers;
 mod health;
+mod lines;
 mod metrics;
 mod metrics_server;
 mod reply;

@@ -19,13 +19,13 @@ use tracing::{Instrument, debug, error, info, info_span, warn};
 use crate::Exception;
 use crate::answers::Answers;
 use crate::attempts::{Attempts, LIMIT, Slot};
-use crate::counters::{Count, Counters, Entered};
+use crate::counters::{Counters, InFlight};
 use crate::execution::Execution;
 use crate::fingerprint::Fingerprint;
 use crate::headers::{UUID, can_carry, cut, exception, parse_key};
+use crate::lines::Lines;
 use crate::reply::ReplyTo;
 use crate::request::{Request, publish};
-use crate::throttle::{PAUSE, Throttle};
 use crate::work::Work;
 
 /// How long a request whose answer nobody takes is held back before it is tried again.
@@ -50,57 +50,6 @@ pub(crate) struct Responder {
     sessions: watch::Sender<Weak<Session>>,
     counters: Arc<Counters>,
     lines: Lines,
-}
-
-/// Before the log lines that one fault may cause for every request.
-struct Lines {
-    parked: Throttle,
-    kept: Throttle,
-    lost: Throttle,
-    without_uuid: Throttle,
-    known: Throttle,
-}
-
-impl Lines {
-    fn new() -> Self {
-        Self {
-            parked: Throttle::new(|more| {
-                error!(
-                    parent: None,
-                    "{more} more answers were parked in the last {} s",
-                    PAUSE.as_secs()
-                );
-            }),
-            kept: Throttle::new(|more| {
-                error!(
-                    parent: None,
-                    "{more} more answers could not be parked in the last {} s; their requests are kept",
-                    PAUSE.as_secs()
-                );
-            }),
-            lost: Throttle::new(|more| {
-                error!(
-                    parent: None,
-                    "{more} more answers were lost in the last {} s",
-                    PAUSE.as_secs()
-                );
-            }),
-            without_uuid: Throttle::new(|more| {
-                warn!(
-                    parent: None,
-                    "{more} more requests without a usable header UUID came in the last {} s",
-                    PAUSE.as_secs()
-                );
-            }),
-            known: Throttle::new(|more| {
-                info!(
-                    parent: None,
-                    "{more} more requests were delivered again and not carried out again in the last {} s",
-                    PAUSE.as_secs()
-                );
-            }),
-        }
-    }
 }
 
 /// What a request holds while it is carried out.
@@ -166,10 +115,7 @@ impl Responder {
         if message.redelivered {
             self.counters.redelivered.add_one();
         }
-        let in_flight = InFlight {
-            _level: self.counters.in_flight.enter(),
-            interrupted: Some(&self.counters.interrupted),
-        };
+        let in_flight = InFlight::new(&self.counters);
         let reply = ReplyTo::of(&message, &self.out_key).filter(|reply| {
             let uuid = reply.uuid.as_ref();
             uuid.is_none_or(|uuid| can_carry(uuid, session.frame_max()))
@@ -406,27 +352,6 @@ impl Responder {
                 Err(_) => {}
             }
             tokio::time::sleep(KEPT_PAUSE).await;
-        }
-    }
-}
-
-/// A delivery in hand. Dropped without [`InFlight::settled`], it counts as interrupted: its session is lost, or the drain
-/// time over.
-struct InFlight<'a> {
-    _level: Entered<'a>,
-    interrupted: Option<&'a Count>,
-}
-
-impl InFlight<'_> {
-    fn settled(mut self) {
-        self.interrupted = None;
-    }
-}
-
-impl Drop for InFlight<'_> {
-    fn drop(&mut self) {
-        if let Some(interrupted) = self.interrupted {
-            interrupted.add_one();
         }
     }
 }
