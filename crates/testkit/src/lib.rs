@@ -8,6 +8,7 @@
 //! - [`Schema`] is the exchange, the two queues and the two bindings a daemon needs, laid out as the original's tool does.
 //! - [`Caller`] publishes raw requests and reads answers with all their properties, as an old client sees them.
 //! - [`DaemonUnderTest`] runs a daemon's real binary with its own `$HOME`, and shows its log when the test fails.
+//! - [`clamd`] is a private ClamAV server that knows one signature.
 //! - [`xserver`] is a double of the catalogue's X-Server, with faults to be switched on.
 //!
 //! Nothing here sleeps in the hope that something has happened meanwhile: [`wait_until`] and its like ask for the
@@ -16,6 +17,7 @@
 //! Not published; a library for tests only.
 
 mod caller;
+pub mod clamd;
 mod daemon;
 mod dirs;
 mod load;
