@@ -3,6 +3,8 @@
 //! The file goes in through standard input. What the program writes for itself it writes into a directory that only we
 //! can read and that is removed afterwards.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -26,6 +28,7 @@ impl Clamscan {
     pub async fn scan(&self, data: &[u8]) -> Result<Verdict, AntivirusError> {
         let directory = tempfile::Builder::new()
             .prefix("edeposit-antivirus-")
+            .permissions(Permissions::from_mode(0o700))
             .tempdir()
             .map_err(|source| AntivirusError::System {
                 doing: "making a temporary directory for clamscan",
