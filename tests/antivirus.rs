@@ -1,6 +1,7 @@
 //! antivirusd over RabbitMQ: the real binary, a real clamd, and callers who wait for verdicts.
 
 use anyhow::{Context, Result};
+use base64::prelude::{BASE64_STANDARD, Engine};
 use edeposit_testkit::clamd::{Clamd, EICAR_BASE64};
 use edeposit_testkit::{Caller, Schema, wait_until};
 use edeposit_tests::{PATIENCE, World};
@@ -43,6 +44,10 @@ async fn eicar_is_found_and_a_clean_file_is_clean() -> Result<()> {
         clean,
         json!({"__nt_name": "ScanResult", "filename": name, "result": {}})
     );
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    std::io::Write::write_all(&mut gzip, &BASE64_STANDARD.decode(EICAR_BASE64)?)?;
+    let packed = BASE64_STANDARD.encode(gzip.finish()?);
+    assert!(is_found(&scan(&caller, "eicar.com.gz", &packed).await?));
     // names that broke the original's scan
     for name in ["a\nb", "a: b", "../../etc/passwd", &"x".repeat(300)] {
         assert!(

@@ -177,6 +177,31 @@ async fn exceptions_and_then_the_next_request() -> Result<()> {
     Ok(())
 }
 
+/// Passwords of the daemon's user and a proxy in its environment, both of which the original used, are left alone.
+#[tokio::test]
+async fn neither_netrc_nor_proxy() -> Result<()> {
+    let server = server().await?;
+    let proxy = WebServer::start(|_| Reply::ok("from the proxy")).await?;
+    let mut world = world(&json!({ "ALLOW_PRIVATE_ADDRESSES": true })).await?;
+    let netrc = world.daemon.home().join(".netrc");
+    fs::write(&netrc, "machine 127.0.0.1 login novak password topsecret\n")?;
+    for name in ["http_proxy", "HTTP_PROXY", "ALL_PROXY"] {
+        world.daemon.set_env(name, proxy.url("/"));
+    }
+    let caller = world.start().await?;
+    let answer = caller
+        .call(request("Download", &server.url("/size/5")))
+        .await?;
+    assert_eq!(content(&answer)?, file(5));
+    assert!(proxy.requests().is_empty());
+    let asked = server.requests().join("").to_lowercase();
+    assert!(
+        asked.starts_with("get /size/5 ") && !asked.contains("authorization"),
+        "{asked}"
+    );
+    Ok(())
+}
+
 /// The default settings refuse this machine.
 #[tokio::test]
 async fn by_default_not_this_machine() -> Result<()> {
