@@ -152,3 +152,52 @@ async fn clamscan_and_an_update() -> Result<()> {
     assert!(is_found(&scan(&caller, "x", EICAR_BASE64).await?));
     Ok(())
 }
+
+/// A daemon that is stopped in the middle of an update leaves no program behind, and the request is carried out later.
+#[tokio::test]
+async fn stopped_in_the_middle_of_an_update() -> Result<()> {
+    let world = world(&json!({})).await?;
+    let script = world.daemon.home().join("freshclam");
+    let pids = world.daemon.home().join("pids");
+    let write = |text: &str| -> Result<()> {
+        std::fs::write(&script, format!("#!/bin/sh\n{text}\n"))?;
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        Ok(std::fs::set_permissions(&script, mode)?)
+    };
+    write(&format!("sleep 600 & echo $$ $! >{}; wait", pids.display()))?;
+    world.daemon.write_settings(
+        "antivirus.json",
+        &json!({ "USE_CLAMD": false, "FRESHCLAM": script, "FRESHCLAM_ARGS": ["x"] }),
+    )?;
+    let mut amqp: Value = serde_json::from_slice(&std::fs::read(
+        world.daemon.home().join("edeposit/amqp.json"),
+    )?)?;
+    amqp["RABBITMQ_DRAIN_TIMEOUT"] = json!(1);
+    world.daemon.write_settings("amqp.json", &amqp)?;
+    let caller = world.start().await?;
+    let request = caller.request(r#"{"__nt_name": "UpdateDatabase"}"#);
+    caller.publish(&request).await?;
+    wait_until("the update runs", PATIENCE, async || {
+        std::fs::read_to_string(&pids).is_ok_and(|text| text.ends_with('\n'))
+    })
+    .await?;
+    world.daemon.stop()?.success()?;
+    let started = std::fs::read_to_string(&pids)?;
+    for pid in started.split_whitespace() {
+        wait_until("what it started ends", PATIENCE, async || {
+            // a zombie, which somebody else has to ask for its status, has no command line
+            std::fs::read(format!("/proc/{pid}/cmdline")).map_or(true, |line| line.is_empty())
+        })
+        .await?;
+    }
+    assert!(caller.unclaimed().is_empty());
+    write("echo done")?;
+    world.daemon.start()?.success()?;
+    let uuid = request.uuid().context("no UUID")?;
+    let answer = caller.answer_to(&uuid, PATIENCE).await?.json()?;
+    assert_eq!(
+        answer,
+        json!({"__nt_name": "DatabaseUpdated", "log": "done\n"})
+    );
+    Ok(())
+}

@@ -24,6 +24,9 @@ use crate::state_dir::state_dir;
 use crate::work::Work;
 use crate::{IntoReact, React};
 
+/// How long handlers that were cut off may take to release what they hold.
+const HANDLERS_END: Duration = Duration::from_secs(1);
+
 type Setup = Box<dyn FnOnce() -> anyhow::Result<Box<dyn React>>>;
 
 /// A daemon that answers the requests of one submodule.
@@ -264,6 +267,7 @@ impl AmqpDaemon {
         let ended = amqp.block_on(daemon.run(context.stop().clone(), &mut report));
         info!("{counters}");
         amqp.shutdown_background();
+        handlers.end(HANDLERS_END);
         match ended? {
             0 => Ok(()),
             unfinished => anyhow::bail!(ExitWith {

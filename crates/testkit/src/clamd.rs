@@ -41,9 +41,16 @@ impl Clamd {
     /// # Errors
     /// ClamAV is not installed, or it does not start.
     pub fn start() -> Result<Clamd> {
-        let mut clamd = Clamd::prepare()?;
-        clamd.run()?;
-        Ok(clamd)
+        let mut tries = 0;
+        loop {
+            let mut clamd = Clamd::prepare()?;
+            match clamd.run() {
+                Ok(()) => return Ok(clamd),
+                // somebody may have taken its port meanwhile
+                Err(error) if tries == 2 => return Err(error),
+                Err(_) => tries += 1,
+            }
+        }
     }
 
     /// The same, not started yet.

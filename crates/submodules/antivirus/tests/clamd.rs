@@ -250,3 +250,25 @@ async fn nothing_is_written() {
     assert_eq!(received, b"zINSTREAM\0\0\0\0\x09some text\0\0\0\0");
     assert!(files.is_empty(), "{files:?}");
 }
+
+/// A clamd that goes down in the middle of a scan, as at a restart, is asked again.
+#[tokio::test]
+async fn a_clamd_that_hangs_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = Address::Tcp(listener.local_addr().unwrap().to_string());
+    let server = tokio::spawn(async move {
+        // once at once, once after the whole file, then it is up again
+        drop(listener.accept().await.unwrap());
+        for reply in [&b""[..], b"stream: OK\0"] {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut received = Vec::new();
+            while !received.ends_with(b"abc\0\0\0\0") {
+                stream.read_buf(&mut received).await.unwrap();
+            }
+            stream.write_all(reply).await.unwrap();
+        }
+    });
+    let antivirus = Antivirus::new(settings(&[address]));
+    assert_eq!(antivirus.scan(b"abc").await.unwrap(), Verdict::Clean);
+    server.await.unwrap();
+}
