@@ -24,6 +24,9 @@ use crate::state_dir::state_dir;
 use crate::work::Work;
 use crate::{IntoReact, React};
 
+/// How long handlers that were cut off may take to release what they hold.
+const HANDLERS_END: Duration = Duration::from_secs(1);
+
 type Setup = Box<dyn FnOnce() -> anyhow::Result<Box<dyn React>>>;
 
 /// A daemon that answers the requests of one submodule.
@@ -280,7 +283,9 @@ impl AmqpDaemon {
         amqp.shutdown_background();
         // Handlers whose deliveries went with the last session, if the daemon is told to stop while there is none. Those of a
         // session that was drained are told by it.
-        match ended?.max(responder.unfinished()) {
+        let at_work = responder.unfinished();
+        handlers.end(HANDLERS_END);
+        match ended?.max(at_work) {
             0 => Ok(()),
             unfinished => anyhow::bail!(ExitWith {
                 code: exit::DRAIN_TIME_OVER,

@@ -42,6 +42,22 @@ pub fn faketime() -> Result<()> {
     Ok(())
 }
 
+/// ClamAV's server and programs. Neither its services nor any database of signatures is used: each test makes its own.
+pub fn clamav() -> Result<()> {
+    let has = |program: &str| {
+        succeeds(Command::new(program).arg("--version"))
+            || Path::new("/usr/sbin").join(program).exists()
+    };
+    if ["clamd", "clamscan", "freshclam"].into_iter().all(has) {
+        return Ok(());
+    }
+    println!("ClamAV is missing: installing Debian's packages, without starting their services.");
+    install(
+        "clamav-daemon clamav-freshclam",
+        &["clamav", "clamav-daemon"],
+    )
+}
+
 /// A Python with pika in `target/venv`, for the callers written in Python. Returns its path.
 pub fn python() -> Result<PathBuf> {
     let venv_dir = target_dir()?.join("venv");
@@ -88,7 +104,8 @@ pub fn rust_components() -> Result<()> {
     Ok(())
 }
 
-/// Installs Debian packages as root, through sudo if need be. `service` is left stopped, and not started at boot.
+/// Installs Debian packages as root, through sudo if need be. `service` (several are separated by blanks) is left stopped,
+/// and not started at boot.
 fn install(service: &str, packages: &[&str]) -> Result<()> {
     let by_hand = format!(
         "install it by hand: apt-get install --no-install-recommends {}",

@@ -105,6 +105,7 @@ fn tests(steps: &mut Steps, arguments: &[String]) {
     }) else {
         return;
     };
+    steps.step("ClamAV", setup::clamav);
     steps.step("tests", || {
         let mut command = cargo(&["test", "--workspace", "--no-fail-fast"]);
         if !arguments.is_empty() {
