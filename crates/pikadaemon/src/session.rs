@@ -313,12 +313,21 @@ impl LiveSession {
 
     /// Takes nothing new, finishes what is in hand within `limit`, and closes both connections, the publishing one last.
     /// Returns how many deliveries could not be finished; the broker puts them back into the queue.
-    pub(crate) async fn drain(mut self, limit: Duration) -> usize {
+    pub(crate) async fn drain(
+        mut self,
+        plan: &Plan,
+        handler: &Arc<dyn OnMessage>,
+        limit: Duration,
+    ) -> usize {
         let cancel = self
             .channel
             .basic_cancel(self.consumer.tag(), BasicCancelOptions::default());
         // Without an answer the connection is as good as gone, and closing it has the same effect.
         let _ = timeout(CLOSE_LIMIT, cancel).await;
+        // What the broker had delivered before it knew is in hand as well.
+        while let Some(Some(Ok(delivery))) = self.consumer.next().now_or_never() {
+            self.spawn_job(Arc::clone(handler), delivery, plan);
+        }
         drop(self.consumer);
         let mut unfinished = 0;
         let finishing = async {
