@@ -212,6 +212,16 @@ async fn two_hundred_users_at_once() -> Result<()> {
         .await?;
         server.hup()?;
     }
+    drop(second);
+    wait_until("one caller is left", PATIENCE, async || {
+        let queue = &world.schema.output_queue;
+        world
+            .vhost
+            .depth(queue)
+            .await
+            .is_ok_and(|(_, callers)| callers == 1)
+    })
+    .await?;
     ended.store(true, Ordering::Relaxed);
     let modes = watching
         .join()
