@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -13,7 +13,9 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use edeposit_ftp::{ImportLock, Settings, UserName};
 use edeposit_settings::Sources;
-use edeposit_testkit::{Caller, ProFtpd, Schema, poll_until, wait_until};
+use edeposit_testkit::{
+    Caller, DaemonUnderTest, ProFtpd, RabbitNode, Schema, bin_dir, poll_until, wait_until,
+};
 use edeposit_tests::{PATIENCE, World};
 use serde_json::{Value, json};
 
@@ -548,6 +550,108 @@ async fn killed_in_between() -> Result<()> {
     assert_eq!(entries(&server.path("home"))?.len(), 12);
     assert!(server.accepts("u3", "heslo")?);
     Ok(())
+}
+
+/// Without root the daemon works on a tree of its own, and tells that it leaves owners as they are. What it has no right to is
+/// told in the original's words.
+#[tokio::test]
+async fn without_root() -> Result<()> {
+    if !rustix::process::geteuid().is_root() {
+        // then all the other tests show it
+        return Ok(());
+    }
+    let server = ProFtpd::start()?;
+    let schema = Schema::new("ftp");
+    let vhost = RabbitNode::shared()?.vhost(PROGRAM)?;
+    vhost.declare(&schema).await?;
+    // where anybody may read it, unlike perhaps the directory it was built in
+    let program = server.path(PROGRAM);
+    fs::copy(bin_dir()?.join(PROGRAM), &program)?;
+    let script = server.path("as_nobody");
+    fs::write(
+        &script,
+        format!(
+            "#!/bin/sh\nexec setpriv --reuid nobody --regid nogroup --clear-groups {} \"$@\"\n",
+            program.display()
+        ),
+    )?;
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755))?;
+    let daemon = DaemonUnderTest::at(&script)?;
+    daemon.connect_to(&vhost, "FTP", &json!({}))?;
+    let mut settings = server.settings();
+    settings["PROFTPD_USERS_GID"] = json!(65534);
+    daemon.write_settings("ftp.json", &settings)?;
+    fs::create_dir(server.path("state"))?;
+    let status = Command::new("chown")
+        .args(["-R", "nobody:nogroup"])
+        .args([daemon.home(), &server.path("home"), &server.path("state")])
+        .status()?;
+    assert!(status.success());
+    let world = World {
+        daemon,
+        vhost,
+        schema,
+    };
+    let caller = world.start().await?;
+    // the directory of the password file is still root's
+    for (request, function) in [
+        (add("argo", "heslo"), "add_user"),
+        (remove("argo"), "remove_user"),
+        (change("argo", "heslo"), "change_password"),
+        (list(), "list_users"),
+    ] {
+        let (kind, text, _) = refusal(&caller, request).await?;
+        assert_eq!(kind, "AssertionError");
+        assert_eq!(
+            text,
+            format!("You have to be root to run function '{function}'.")
+        );
+    }
+    let nobody = fs::metadata(server.path("home"))?;
+    for path in [server.path("conf"), server.login_file()] {
+        std::os::unix::fs::chown(path, Some(nobody.uid()), Some(nobody.gid()))?;
+    }
+    assert_eq!(call(&caller, add("argo", "heslo")).await?, json!(true));
+    assert!(
+        world.daemon.log().contains("not running as root"),
+        "{}",
+        world.daemon.log()
+    );
+    assert_eq!(mode(&server.login_file())?, 0o600);
+    assert_eq!(fs::metadata(server.home("argo"))?.uid(), nobody.uid());
+    let mut session = server.login("argo", "heslo")?;
+    session.mkdir("k")?;
+    session.put("k/book.pdf", b"x")?;
+    assert_eq!(call(&caller, change("argo", "nove")).await?, json!(true));
+    assert!(!server.accepts("argo", "heslo")? && server.accepts("argo", "nove")?);
+    assert_eq!(call(&caller, remove("argo")).await?, json!(true));
+    assert!(entries(&server.path("home"))?.is_empty());
+    assert!(!server.accepts("argo", "nove")?);
+    Ok(())
+}
+
+/// Defect 10: all daemons had the PID file /tmp/daemon.pid.
+#[tokio::test]
+async fn beside_another_daemon() -> Result<()> {
+    let server = ProFtpd::start()?;
+    let world = world(&server).await?;
+    let name = format!("ftp-manager-test-{}", std::process::id());
+    let other = format!("{name}-2");
+    let log = world.daemon.log_file().display().to_string();
+    let run = |word: &str, name: &str| {
+        world
+            .daemon
+            .run_plain(&[word, "--name", name, "--log-file", &log])
+    };
+    run("start", &name)?.success()?;
+    let both = run("start", &other).and_then(|outcome| {
+        outcome.success()?;
+        assert!(!Path::new("/tmp/daemon.pid").exists());
+        run("stop", &name)?.success()?;
+        run("status", &other)?.success()
+    });
+    run("stop", &other)?.success()?;
+    both.map(drop)
 }
 
 /// A caller as the deposit system has them.
