@@ -288,6 +288,29 @@ async fn a_dot_is_a_dot() -> Result<()> {
     Ok(())
 }
 
+/// Whatever characters a password has, ProFTPD takes it, and no other.
+#[tokio::test]
+async fn passwords_of_all_kinds() -> Result<()> {
+    let server = ProFtpd::start()?;
+    let world = world(&server).await?;
+    let caller = world.start().await?;
+    assert_eq!(call(&caller, add("argo", "x")).await?, json!(true));
+    let (longest, nearly) = ("x".repeat(511), "x".repeat(510));
+    for (password, other) in [
+        (longest.as_str(), nearly.as_str()),
+        ("a:b:c", "a"),
+        ("Příliš žluťoučký 𝄞", "Prilis"),
+        ("mezery  uvnitř", "mezery uvnitř"),
+        ("$6$abc$def", "$6$"),
+        ("%s'\"\\", "%s'\""),
+    ] {
+        assert_eq!(call(&caller, change("argo", password)).await?, json!(true));
+        assert!(server.accepts("argo", password)?, "{password}");
+        assert!(!server.accepts("argo", other)?, "{other}");
+    }
+    Ok(())
+}
+
 /// Defects 5, 6 and 9: names that lead elsewhere, passwords that are none, records that are no requests. Each is refused in
 /// the original's words, and nothing changes.
 #[tokio::test]

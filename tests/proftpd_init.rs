@@ -117,6 +117,61 @@ async fn a_fresh_server() -> Result<()> {
     Ok(())
 }
 
+/// Debian's own configuration, with nothing but its places and its port changed.
+#[tokio::test]
+async fn the_stock_configuration_of_debian() -> Result<()> {
+    let mut setup = Setup::new()?;
+    let at = |name: &str| setup.server.path(name).display().to_string();
+    for entry in fs::read_dir("/etc/proftpd")? {
+        let path = entry?.path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "conf")
+        {
+            let text = fs::read_to_string(&path)?
+                .replace("/etc/proftpd", &at("conf"))
+                .replace("/var/log/proftpd", &at("log"));
+            let port = format!("Port {}", setup.server.port());
+            let lines: Vec<&str> = text
+                .lines()
+                .map(
+                    |line| match line.split_whitespace().collect::<Vec<_>>()[..] {
+                        ["Port", "21"] => port.as_str(),
+                        ["DelayEngine", "on"] => "DelayEngine off",
+                        _ => line,
+                    },
+                )
+                .collect();
+            let name = path.file_name().unwrap_or_default();
+            fs::write(
+                setup.server.path("conf").join(name),
+                lines.join("\n") + "\n",
+            )?;
+        }
+    }
+    setup.server.configure(&format!(
+        "PidFile {}\nScoreboardFile {}\nDefaultAddress 127.0.0.1\nSocketBindTight on\nWtmpLog off",
+        at("conf/proftpd.pid"),
+        at("conf/scoreboard"),
+    ))?;
+    let outcome = setup.run(&[])?.success()?;
+    assert_eq!(outcome.stderr, "");
+    setup.server.run()?;
+    setup.server.add_account("argo", "heslo")?;
+    let mut session = setup.server.login("argo", "heslo")?;
+    session.put("book, one.pdf", b"x")?;
+    // mod_site_misc is loaded there
+    assert!(session.command("SITE HELP")?.contains("SYMLINK"));
+    assert!(session.command("SITE SYMLINK /etc link").is_err());
+    assert!(session.command("CWD /etc").is_err());
+    let log = fs::read_to_string(setup.server.log_file())?;
+    assert!(
+        log.contains("/home/argo/book, one.pdf, argo, STOR, "),
+        "{log}"
+    );
+    Ok(())
+}
+
 #[test]
 fn what_somebody_wrote_is_kept() -> Result<()> {
     let setup = Setup::new()?;
