@@ -554,12 +554,14 @@ async fn killed_in_between() -> Result<()> {
             Ok((file.lines().count() >= users).then_some(()))
         })?;
         world.daemon.signal(Signal::KILL)?;
-        let pid = world.daemon.pid().context("no pid")?;
-        poll_until("it is gone", PATIENCE, || {
-            Ok((!Path::new(&format!("/proc/{pid}/stat")).exists()
-                || fs::read(format!("/proc/{pid}/cmdline"))?.is_empty())
-            .then_some(()))
-        })?;
+        // its last thread has ended when the PID file's lock is free
+        wait_until("it is gone", PATIENCE, async || {
+            world
+                .daemon
+                .status()
+                .is_ok_and(|outcome| outcome.code == Some(3))
+        })
+        .await?;
         for line in fs::read_to_string(server.login_file())?.lines() {
             let name = line.split(':').next().unwrap_or_default();
             assert!(
