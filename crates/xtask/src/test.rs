@@ -95,6 +95,7 @@ fn tests(steps: &mut Steps, arguments: &[String]) {
     let Some(python) = steps.step("Python caller", setup::python) else {
         return;
     };
+    steps.step("converter of e-books", setup::calibre);
     let Some(node) = steps.step("private RabbitMQ", || {
         setup::rabbitmq()?;
         let node = RabbitNode::start()?;
