@@ -41,9 +41,20 @@ async fn fault_01_nothing_listens() -> Result<()> {
     assert!(log.matches(NO_SESSION).count() <= 2, "{log}");
     let status = world.daemon.status()?;
     assert_eq!(status.code, Some(0), "{}", status.stderr);
+    let second = status.stdout.lines().nth(1).unwrap_or_default();
+    assert!(
+        second.starts_with("waiting for RabbitMQ for ") && second.contains(" s: "),
+        "{}",
+        status.stdout
+    );
 
     proxy.accept()?;
     world.until_consuming().await?;
+    wait_until("status tells that it consumes", PATIENCE, async || {
+        let status = world.daemon.status();
+        status.is_ok_and(|status| status.stdout.contains("\nconsuming queue 'daemon' of "))
+    })
+    .await?;
     proxy.refuse(Refusal::Closed)?;
     proxy.cut(End::Fin);
     until_logged(&world, NO_SESSION, 2).await?;

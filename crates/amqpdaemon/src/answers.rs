@@ -13,7 +13,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use edeposit_pikadaemon::Outgoing;
+use edeposit_pikadaemon::types::AMQPValue;
+use edeposit_pikadaemon::{Outgoing, encoded_len};
 use tokio::sync::watch;
 
 use crate::fingerprint::Fingerprint;
@@ -25,6 +26,8 @@ const MOST_DOUBTFUL: usize = 4096;
 /// A request that comes again later than this is carried out again. The broker itself waits half an hour for an
 /// acknowledgement.
 const KEPT_FOR: Duration = Duration::from_secs(45 * 60);
+/// The same for one whose answer was confirmed: it comes again as soon as the broker notices that the connection is gone.
+const ANSWERED_FOR: Duration = Duration::from_secs(5 * 60);
 
 /// What came of a request.
 #[derive(Debug)]
@@ -45,15 +48,34 @@ pub(crate) enum Kept {
 }
 
 impl Kept {
-    fn bytes(&self) -> usize {
+    fn outcome(&self) -> Option<Arc<Outcome>> {
         match self {
-            Self::Answered => 0,
-            Self::Done(outcome) => outcome.message.body.len(),
-            Self::Running(outcome) => outcome
-                .borrow()
-                .as_ref()
-                .map_or(0, |outcome| outcome.message.body.len()),
+            Self::Answered => None,
+            Self::Done(outcome) => Some(Arc::clone(outcome)),
+            Self::Running(outcome) => outcome.borrow().clone(),
         }
+    }
+
+    fn bytes(&self) -> usize {
+        self.outcome().map_or(0, |outcome| outcome.bytes())
+    }
+
+    fn is_at_work(&self) -> bool {
+        matches!(self, Self::Running(outcome) if outcome.borrow().is_none())
+    }
+
+    fn lifetime(&self) -> Duration {
+        match self {
+            Self::Answered => ANSWERED_FOR,
+            _ => KEPT_FOR,
+        }
+    }
+}
+
+impl Outcome {
+    fn bytes(&self) -> usize {
+        let headers = AMQPValue::FieldTable(self.message.headers.clone());
+        self.message.body.len() + encoded_len(&headers)
     }
 }
 
@@ -68,8 +90,10 @@ pub(crate) struct Answers {
 struct Inner {
     /// Of the session that lives: acknowledged, but perhaps in vain. The oldest first.
     acknowledged: VecDeque<Fingerprint>,
-    /// Of sessions that are lost. The oldest first.
+    /// Of sessions that are lost, each with the time it was kept. The oldest first.
     doubtful: VecDeque<(Fingerprint, Kept, Instant)>,
+    /// The daemon ends: nothing will come again.
+    closed: bool,
 }
 
 impl Answers {
@@ -96,6 +120,21 @@ impl Answers {
         self.with(|inner| inner.keep(request, kept));
     }
 
+    /// A request that was never delivered before: what is kept under its identity is another one's.
+    pub(crate) fn forget(&self, request: Fingerprint) {
+        self.with(|inner| inner.doubtful.retain(|(one, _, _)| *one != request));
+    }
+
+    /// No session comes after this one.
+    pub(crate) fn close(&self) {
+        self.with(|inner| inner.closed = true);
+    }
+
+    /// Whether there will be no further session.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.with(|inner| inner.closed)
+    }
+
     /// A new session: of the last one's acknowledgements nobody knows whether they arrived.
     pub(crate) fn new_session(&self) {
         self.with(|inner| {
@@ -111,7 +150,15 @@ impl Answers {
             let mut kept = inner.doubtful.iter();
             let position = kept.position(|(one, _, _)| *one == request)?;
             let (_, kept, since) = inner.doubtful.remove(position)?;
-            (since.elapsed() < KEPT_FOR).then_some(kept)
+            (since.elapsed() < kept.lifetime()).then_some(kept)
+        })
+    }
+
+    /// How many requests that nobody waits for are still being carried out.
+    pub(crate) fn running(&self) -> usize {
+        self.with(|inner| {
+            let doubtful = inner.doubtful.iter();
+            doubtful.filter(|(_, kept, _)| kept.is_at_work()).count()
         })
     }
 
@@ -126,10 +173,20 @@ impl Answers {
 
 impl Inner {
     fn keep(&mut self, request: Fingerprint, kept: Kept) {
+        if self.closed || kept.bytes() > MOST_BYTES {
+            return;
+        }
+        self.doubtful
+            .retain(|(_, kept, since)| since.elapsed() < kept.lifetime());
         self.doubtful.push_back((request, kept, Instant::now()));
         let mut bytes: usize = self.doubtful.iter().map(|(_, kept, _)| kept.bytes()).sum();
         while self.doubtful.len() > MOST_DOUBTFUL || bytes > MOST_BYTES {
-            let Some((_, gone, _)) = self.doubtful.pop_front() else {
+            // Those at work are few and take no memory here.
+            let oldest = self
+                .doubtful
+                .iter()
+                .position(|(_, kept, _)| !kept.is_at_work());
+            let Some((_, gone, _)) = oldest.and_then(|oldest| self.doubtful.remove(oldest)) else {
                 break;
             };
             bytes -= gone.bytes();
@@ -152,7 +209,7 @@ mod tests {
     }
 
     fn length(kept: Option<Kept>) -> Option<usize> {
-        kept.map(|kept| kept.bytes())
+        Some(kept?.outcome()?.message.body.len())
     }
 
     #[test]
@@ -184,6 +241,30 @@ mod tests {
     }
 
     #[test]
+    fn a_new_request_like_an_old_one_is_a_new_one() {
+        let answers = Answers::new(1);
+        answers.keep(Fingerprint(1), Kept::Answered);
+        answers.keep(Fingerprint(2), Kept::Done(outcome(1)));
+        answers.forget(Fingerprint(1));
+        assert!(answers.take(Fingerprint(1)).is_none());
+        assert!(answers.take(Fingerprint(2)).is_some());
+    }
+
+    #[test]
+    fn one_that_is_too_large_pushes_nobody_out() {
+        let answers = Answers::new(1);
+        let (_work, at_work) = watch::channel(None);
+        answers.keep(Fingerprint(1), Kept::Running(at_work));
+        answers.keep(Fingerprint(2), Kept::Done(outcome(MOST_BYTES + 1)));
+        for request in 3..50 {
+            answers.keep(Fingerprint(request), Kept::Done(outcome(MOST_BYTES / 10)));
+        }
+        assert!(answers.take(Fingerprint(1)).is_some());
+        assert!(answers.take(Fingerprint(2)).is_none());
+        assert!(answers.take(Fingerprint(49)).is_some());
+    }
+
+    #[test]
     fn memory_is_bounded() {
         let answers = Answers::new(10);
         for request in 0..100 {
@@ -191,7 +272,8 @@ mod tests {
         }
         assert!(answers.take(Fingerprint(0)).is_none());
         assert!(answers.take(Fingerprint(99)).is_some());
-        assert_eq!(answers.with(|inner| inner.doubtful.len()), 31);
+        // Headers count too, if only a few bytes.
+        assert_eq!(answers.with(|inner| inner.doubtful.len()), 30);
         for request in 0..10_000 {
             answers.keep(Fingerprint(request), Kept::Done(outcome(0)));
         }

@@ -5,6 +5,7 @@
 //! runtime; the old one stays for what still works there.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -74,6 +75,16 @@ impl Handlers {
                 error = format!("{e:#}"),
                 "handlers have no new threads; restart the daemon"
             ),
+        }
+    }
+
+    /// Ends all handlers and waits until what they hold is released, such as the programs they have started: the process
+    /// is about to exit, and nothing would be released then. One that blocks its thread is waited for until `within` only.
+    pub(crate) fn end(&self, within: Duration) {
+        let end = Instant::now() + within;
+        let runtimes = std::mem::take(&mut self.inner().runtimes);
+        for runtime in runtimes {
+            runtime.shutdown_timeout(end.saturating_duration_since(Instant::now()));
         }
     }
 

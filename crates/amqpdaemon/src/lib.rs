@@ -31,6 +31,7 @@ mod handler;
 mod handlers;
 mod headers;
 mod health;
+mod lines;
 mod metrics;
 mod metrics_server;
 mod reply;
@@ -38,6 +39,7 @@ mod request;
 mod responder;
 mod sendback;
 mod state_dir;
+mod throttle;
 mod work;
 
 pub use amqp_daemon::AmqpDaemon;

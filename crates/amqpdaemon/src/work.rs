@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -77,19 +77,28 @@ impl Work {
         }
         let sendback = Sendback::new(Arc::clone(request) as Arc<dyn Progress>);
         let react = Arc::clone(&self.react);
-        let handling = async move { react.react(body, sendback).await };
+        let begun = Arc::new(AtomicBool::new(false));
+        let begins = Arc::clone(&begun);
+        let handling = async move {
+            begins.store(true, Ordering::Relaxed);
+            react.react(body, sendback).await
+        };
         let _running = self.counters.handler.start();
         let mut job = AbortOnDropHandle::new(self.handlers.spawn(handling.in_current_span()));
-        match timeout(self.handler_timeout, &mut job).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(failure)) => Err(crashed(failure)),
-            Err(_) => {
-                job.abort();
-                if timeout(ABORTED_WITHIN, &mut job).await.is_err() {
-                    self.handlers.lost_one();
+        loop {
+            return match timeout(self.handler_timeout, &mut job).await {
+                Ok(Ok(result)) => result,
+                Ok(Err(failure)) => Err(crashed(failure)),
+                // Others block the threads; its time has not come yet.
+                Err(_) if !begun.load(Ordering::Relaxed) => continue,
+                Err(_) => {
+                    job.abort();
+                    if timeout(ABORTED_WITHIN, &mut job).await.is_err() {
+                        self.handlers.lost_one();
+                    }
+                    Err(self.timed_out())
                 }
-                Err(self.timed_out())
-            }
+            };
         }
     }
 

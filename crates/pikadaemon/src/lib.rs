@@ -18,11 +18,13 @@
 pub mod backoff;
 mod connect_error;
 mod daemon;
+mod direct_replies;
 mod encoded_len;
 mod guard;
 mod link;
 mod message;
 mod params;
+mod parked;
 mod properties;
 mod publish_error;
 mod publisher;

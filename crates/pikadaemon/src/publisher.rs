@@ -18,6 +18,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 use tracing::warn;
 
+use crate::direct_replies::is_direct;
 use crate::link::Link;
 use crate::message::Outgoing;
 use crate::publish_error::is_channel_error;
@@ -27,9 +28,6 @@ use crate::{ConnectionParams, PublishError};
 const MAX_CHANNELS: usize = 32;
 /// Pause before a message that the broker refused is offered again.
 const REFUSED_PAUSE: Duration = Duration::from_millis(500);
-
-/// The name a caller gives for direct reply-to; the broker makes it an address that begins with this and a dot.
-const DIRECT_REPLY_TO: &str = "amq.rabbitmq.reply-to.";
 
 /// Prepares a channel before anything is published on it.
 type Prepare = Box<dyn Fn(Channel) -> BoxFuture<'static, Result<(), lapin::Error>> + Send + Sync>;
@@ -64,6 +62,11 @@ impl Publisher {
     {
         self.prepare = Some(Box::new(prepare));
         self
+    }
+
+    /// Whether the connection is there, as far as is known.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.link.connection().status().connected()
     }
 
     /// The connection itself, to be closed in an orderly way.
@@ -138,7 +141,7 @@ impl Publisher {
         };
         let options = BasicPublishOptions {
             // An address of direct reply-to is no queue: the broker would return even a message that it has delivered.
-            mandatory: !(exchange.is_empty() && routing_key.starts_with(DIRECT_REPLY_TO)),
+            mandatory: !(exchange.is_empty() && is_direct(routing_key)),
             ..BasicPublishOptions::default()
         };
         let confirmation = self

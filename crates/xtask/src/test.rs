@@ -96,6 +96,8 @@ fn tests(steps: &mut Steps, arguments: &[String]) {
         return;
     };
     steps.step("converter of e-books", setup::calibre);
+    // Without it one test says that it has not checked anything.
+    steps.step("library of false time", setup::faketime);
     let Some(node) = steps.step("private RabbitMQ", || {
         setup::rabbitmq()?;
         let node = RabbitNode::start()?;
@@ -104,6 +106,7 @@ fn tests(steps: &mut Steps, arguments: &[String]) {
     }) else {
         return;
     };
+    steps.step("ClamAV", setup::clamav);
     steps.step("tests", || {
         let mut command = cargo(&["test", "--workspace", "--no-fail-fast"]);
         if !arguments.is_empty() {

@@ -27,7 +27,9 @@ const JOURNAL: &str = "EDEPOSIT_PUPPET_JOURNAL";
 /// How long each request keeps its handler.
 const WORK: Duration = Duration::from_millis(5);
 /// How long the load may take to be answered in full when the faults are over.
-const AFTERMATH: Duration = Duration::from_secs(180);
+const AFTERMATH: Duration = Duration::from_secs(600);
+/// So many parked answers are brought back at a time: each waits for the broker's disk.
+const AT_A_TIME: &str = "1000";
 
 /// What is to be done.
 #[derive(clap::Args)]
@@ -148,9 +150,12 @@ impl World {
         let mut replayed = 0;
         while Instant::now() < end {
             if let Ok((ready @ 1.., _)) = self.vhost.depth(&parked).await {
-                let replay = ["--host", "puppet", "--replay", &parked];
+                let replay = [
+                    "--host", "puppet", "--replay", &parked, "--count", AT_A_TIME,
+                ];
                 self.daemon.run_other(TOOL, &replay)?.success()?;
-                replayed += ready;
+                replayed += ready.min(1000);
+                continue;
             }
             let account = self.load.account();
             if account.missing + account.unconfirmed == 0 {
