@@ -1,8 +1,11 @@
-//! The converter's command line: limits, sandbox, converter.
+//! The converter's command line: what each program of it puts itself in place of, from the daemon's child to the converter.
 //!
-//! Limits and the signal that ends a converter whose daemon was killed are set by `prlimit` and `setpriv` of util-linux,
-//! which put themselves in place of the next program of the line. bubblewrap (`bwrap`) then lets that one see the system's
-//! programs, the book and nothing else, and no network.
+//! 1. `setpriv` has the kernel kill the process when the daemon ends, however that ends.
+//! 2. `sh` makes sure that it has not ended before that, and sets the umask.
+//! 3. `prlimit` sets the limits.
+//! 4. `bwrap` (bubblewrap), if it works here, starts the rest in namespaces of its own: it sees the system's programs and
+//!    the conversion's directory, has no network and no capability, and when the first of its processes ends, all do.
+//! 5. The converter.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::process::CommandExt;
@@ -12,10 +15,22 @@ use std::process::{Command, Stdio};
 use crate::SetupError;
 use crate::settings::{Sandbox, Settings};
 
-const SEARCH_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+/// Names a conversion's directory in the environment of all its processes.
+pub(crate) const DIR_VARIABLE: &str = "EDEPOSIT_CALIBRE_DIR";
 
 /// Where the conversion's directory is in the sandbox.
-pub(crate) const INSIDE: &str = "/job";
+pub(crate) const INSIDE: &str = "/conversion";
+
+const SEARCH_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+
+/// A process whose parent is not the daemon any more was too late to be killed with it.
+const STILL_A_CHILD: &str = r#"[ "$PPID" = "$0" ] && umask 077 && exec "$@""#;
+
+/// Processes and threads in a sandbox. The kernel does not apply it to root.
+const MOST_PROCESSES: &str = "--nproc=512";
+
+/// Bytes of each file system that is in memory only.
+const MEMORY_FILES: &str = "67108864";
 
 /// How the converter is run on this machine.
 #[derive(Debug)]
@@ -56,23 +71,30 @@ impl Converter {
         Ok(converter)
     }
 
-    /// The command that converts `input` to `output`, both names in `work`.
+    /// Whether the processes are in a sandbox, which ends with the first of them.
+    pub fn is_sandboxed(&self) -> bool {
+        self.bwrap.is_some()
+    }
+
+    /// The command that runs the converter with these arguments in `work`.
     pub fn command(&self, settings: &Settings, work: &Path, arguments: &[&str]) -> Command {
-        let mut command = Command::new(&self.prlimit);
-        command.args([
-            "--core=0".to_owned(),
-            format!("--fsize={}", settings.max_temp_size),
-        ]);
+        let mut command = Command::new(&self.setpriv);
+        command
+            .args(["--pdeathsig", "KILL", "--", "/bin/sh", "-c", STILL_A_CHILD])
+            .arg(std::process::id().to_string())
+            .arg(&self.prlimit)
+            .args([
+                "--core=0".to_owned(),
+                format!("--fsize={}", settings.max_temp_size),
+            ]);
         if settings.memory_limit > 0 {
             command.arg(format!("--data={}", settings.memory_limit));
         }
-        command
-            .arg("--")
-            .arg(&self.setpriv)
-            .args(["--pdeathsig", "KILL", "--"]);
+        command.arg("--");
         let home = match &self.bwrap {
             Some(bwrap) => {
                 command.arg(bwrap).args(self.sandbox(work));
+                command.args(["prlimit", MOST_PROCESSES, "--"]);
                 PathBuf::from(INSIDE)
             }
             None => work.to_path_buf(),
@@ -83,8 +105,9 @@ impl Converter {
             .env("PATH", SEARCH_PATH)
             .env("LANG", "C.UTF-8")
             .env("QT_QPA_PLATFORM", "offscreen")
-            .env("HOME", home.join("home"));
+            .env(DIR_VARIABLE, work);
         for name in [
+            "HOME",
             "CALIBRE_CONFIG_DIRECTORY",
             "CALIBRE_CACHE_DIRECTORY",
             "XDG_RUNTIME_DIR",
@@ -95,7 +118,7 @@ impl Converter {
             command.env(name, home.join("tmp"));
         }
         // Its own sandbox does not work inside another, nor for root.
-        if self.bwrap.is_some() || rustix::process::geteuid().is_root() {
+        if self.is_sandboxed() || rustix::process::geteuid().is_root() {
             command.env("QTWEBENGINE_DISABLE_SANDBOX", "1");
         }
         command
@@ -105,40 +128,28 @@ impl Converter {
         command
     }
 
-    /// bubblewrap's arguments.
+    /// bubblewrap's arguments, up to the program.
     fn sandbox(&self, work: &Path) -> Vec<OsString> {
         let mut arguments: Vec<OsString> = Vec::new();
-        let mut add =
-            |words: &[&OsStr]| arguments.extend(words.iter().map(|word| word.to_os_string()));
+        let mut add = |words: &[&OsStr]| arguments.extend(words.iter().map(OsString::from));
         let word = OsStr::new;
-        add(&[word("--ro-bind"), word("/usr"), word("/usr")]);
-        add(&[
-            word("--ro-bind-try"),
-            word("/etc/fonts"),
-            word("/etc/fonts"),
-        ]);
-        for dir in ["bin", "lib", "lib64"] {
-            add(&[
-                word("--symlink"),
-                &OsString::from(format!("usr/{dir}")),
-                &OsString::from(format!("/{dir}")),
-            ]);
-        }
-        add(&[
-            "--proc", "/proc", "--dev", "/dev", "--size", "67108864", "--tmpfs", "/tmp",
-        ]
-        .map(word));
+        add(&["--ro-bind", "/usr", "/usr"].map(word));
+        add(&["--ro-bind-try", "/etc/fonts", "/etc/fonts"].map(word));
+        add(&["--symlink", "usr/bin", "/bin", "--symlink", "usr/lib", "/lib"].map(word));
+        add(&["--symlink", "usr/lib64", "/lib64", "--proc", "/proc"].map(word));
+        add(&["--dev", "/dev", "--size", MEMORY_FILES].map(word));
+        add(&["--tmpfs", "/dev/shm", "--size", MEMORY_FILES].map(word));
+        add(&["--tmpfs", "/tmp"].map(word));
         if let (false, Some(dir)) = (self.program.starts_with("/usr"), self.program.parent()) {
             add(&[word("--ro-bind"), dir.as_os_str(), dir.as_os_str()]);
         }
-        add(&[
-            word("--bind"),
-            work.as_os_str(),
-            word(INSIDE),
-            word("--chdir"),
-            word(INSIDE),
-        ]);
-        add(&["--unshare-all", "--die-with-parent", "--new-session", "--"].map(word));
+        add(&[word("--bind"), work.as_os_str(), word(INSIDE)]);
+        // These two are in memory too, without a limit.
+        add(&["--remount-ro", "/dev", "--remount-ro", "/"].map(word));
+        add(&["--chdir", INSIDE, "--unshare-all", "--unshare-user"].map(word));
+        // Started by root it would have all capabilities in its namespaces, enough to write to /usr after all.
+        add(&["--disable-userns", "--cap-drop", "ALL"].map(word));
+        add(&["--die-with-parent", "--new-session", "--as-pid-1", "--"].map(word));
         arguments
     }
 
@@ -147,8 +158,9 @@ impl Converter {
         let bwrap = which::which("bwrap").map_err(|_| "bubblewrap is not installed".to_owned())?;
         let output = Command::new(&bwrap)
             .args(self.sandbox(Path::new("/usr")))
-            .arg("/usr/bin/true")
+            .args(["prlimit", MOST_PROCESSES, "--", "true"])
             .env_clear()
+            .env("PATH", SEARCH_PATH)
             .stdin(Stdio::null())
             .output()
             .map_err(|error| format!("{}: {error}", bwrap.display()))?;

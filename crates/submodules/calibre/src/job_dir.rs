@@ -6,52 +6,77 @@
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags};
-use tempfile::TempDir;
+
+use crate::orphans;
+use crate::removal::remove;
 
 const PREFIX: &str = "edeposit-calibre-";
 
-/// Made once the lock is held: a directory without it may be one that is just being made.
+/// Made once the lock is held. A directory without it may be one that is just being made, and is removed only if it is
+/// empty.
 const MARK: &str = "locked-by-its-daemon";
 
 /// What the converter gets to see of the directory.
 const WORK: &str = "work";
 
-/// How often removal is tried: processes that were killed may still be on their way out, writing.
-const TRIES: u32 = 100;
-const PAUSE: Duration = Duration::from_millis(20);
+/// Bytes that a file or directory counts at least, so that their number is limited too.
+const LEAST: u64 = 4096;
+
+/// How often another name is tried when a daemon that is just starting took the directory for one left behind.
+const TRIES: u32 = 8;
 
 #[derive(Debug)]
 pub(crate) struct JobDir {
-    dir: Option<TempDir>,
     path: PathBuf,
     _lock: File,
 }
 
 impl JobDir {
+    /// Makes a directory in `parent`.
     pub fn new(parent: &Path) -> io::Result<Self> {
-        let dir = tempfile::Builder::new()
+        let parent = fs::canonicalize(parent)?;
+        let mut tries = 1;
+        loop {
+            match Self::try_new(&parent) {
+                Err(error)
+                    if tries < TRIES
+                        && matches!(
+                            error.kind(),
+                            io::ErrorKind::NotFound | io::ErrorKind::WouldBlock
+                        ) =>
+                {
+                    tries += 1;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    fn try_new(parent: &Path) -> io::Result<Self> {
+        let path = tempfile::Builder::new()
             .prefix(PREFIX)
             .permissions(PermissionsExt::from_mode(0o700))
-            .tempdir_in(parent)?;
-        let path = fs::canonicalize(dir.path())?;
-        let lock = open_dir(&path)?;
-        lock.try_lock()?;
-        File::create_new(path.join(MARK))?;
-        let work = path.join(WORK);
+            .tempdir_in(parent)?
+            .keep();
+        let lock = match open_dir(&path).and_then(|dir| Ok(dir.try_lock().map(|()| dir)?)) {
+            Ok(lock) => lock,
+            Err(error) => {
+                let _ = fs::remove_dir(&path);
+                return Err(error);
+            }
+        };
+        // From here on it is removed when it is dropped.
+        let dir = Self { path, _lock: lock };
+        dir.create(MARK)?;
+        let work = dir.work();
         for dir in [work.clone(), work.join("home"), work.join("tmp")] {
             DirBuilder::new().mode(0o700).create(dir)?;
         }
-        Ok(Self {
-            dir: Some(dir),
-            path,
-            _lock: lock,
-        })
+        Ok(dir)
     }
 
     /// The directory the converter works in.
@@ -59,25 +84,43 @@ impl JobDir {
         self.path.join(WORK)
     }
 
-    /// A file that the converter cannot reach by its directory.
-    pub fn file(&self, name: &str) -> PathBuf {
-        self.path.join(name)
+    /// All of it.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
+
+    /// Makes a file beside what the converter sees, and opens it for writing.
+    pub fn create(&self, name: &str) -> io::Result<File> {
+        create(&self.path.join(name))
+    }
+
+    /// Makes a file in the directory the converter works in, and opens it for writing.
+    pub fn create_in_work(&self, name: &str) -> io::Result<File> {
+        create(&self.work().join(name))
+    }
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    File::options()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
 }
 
 impl Drop for JobDir {
     fn drop(&mut self) {
-        let Some(dir) = self.dir.take() else { return };
-        if let Err(error) = remove(&dir.keep()) {
+        if let Err(error) = remove(&self.path) {
             tracing::warn!(dir = %self.path.display(), %error, "cannot remove a conversion's directory: the next start tries again");
         }
     }
 }
 
-/// Removes the directories in `parent` that daemons of this user left behind when they were killed. Returns their number.
+/// Removes the directories in `parent` that daemons of this user left behind when they were killed, and kills what still
+/// works there. Returns the number of directories.
 pub(crate) fn sweep(parent: &Path) -> io::Result<usize> {
     let mut removed = 0;
-    for entry in fs::read_dir(parent)? {
+    for entry in fs::read_dir(fs::canonicalize(parent)?)? {
         let Ok(entry) = entry else { continue };
         if !entry
             .file_name()
@@ -91,6 +134,14 @@ pub(crate) fn sweep(parent: &Path) -> io::Result<usize> {
         let Some(_lock) = left_behind(&path) else {
             continue;
         };
+        if !fs::symlink_metadata(path.join(MARK)).is_ok_and(|mark| mark.is_file()) {
+            removed += usize::from(fs::remove_dir(&path).is_ok());
+            continue;
+        }
+        let killed = orphans::kill(&path.join(WORK));
+        if killed > 0 {
+            tracing::warn!(killed, dir = %path.display(), "killed processes of a conversion whose daemon was killed");
+        }
         match remove(&path) {
             Ok(()) => removed += 1,
             Err(error) => tracing::warn!(
@@ -102,14 +153,13 @@ pub(crate) fn sweep(parent: &Path) -> io::Result<usize> {
     Ok(removed)
 }
 
-/// The lock of a directory that is surely ours and that nobody uses.
+/// The lock of a directory that is surely this user's and that nobody uses.
 fn left_behind(path: &Path) -> Option<File> {
     let dir = open_dir(path).ok()?;
     let metadata = dir.metadata().ok()?;
     let ours =
         metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o077 == 0;
-    let marked = fs::symlink_metadata(path.join(MARK)).is_ok_and(|mark| mark.is_file());
-    (ours && marked && dir.try_lock().is_ok()).then_some(dir)
+    (ours && dir.try_lock().is_ok()).then_some(dir)
 }
 
 /// Never through a symbolic link.
@@ -118,35 +168,32 @@ fn open_dir(path: &Path) -> io::Result<File> {
     Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
 }
 
-fn remove(path: &Path) -> io::Result<()> {
-    let mut tries = 1;
-    loop {
-        match fs::remove_dir_all(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(_) if tries < TRIES => {
-                tries += 1;
-                thread::sleep(PAUSE);
-            }
-            result => return result,
-        }
-    }
-}
-
-/// Bytes of all files in `dir`. What vanishes meanwhile does not count.
-pub(crate) fn size(dir: &Path) -> u64 {
-    let mut total = 0;
+/// Whether the files in `dir` take more than `limit` bytes together, or cannot be counted. What vanishes meanwhile does
+/// not count.
+pub(crate) fn exceeds(dir: &Path, limit: u64) -> bool {
+    let mut left = limit;
     let mut dirs = vec![dir.to_path_buf()];
     while let Some(dir) = dirs.pop() {
-        for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-            match entry.metadata() {
-                Ok(metadata) if metadata.is_dir() => dirs.push(entry.path()),
-                // What is on the disk; a sparse file takes less than its length.
-                Ok(metadata) => total += metadata.blocks() * 512,
-                Err(_) => {}
+        let entries = match fs::read_dir(&dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(_) => return true,
+            Ok(entries) => entries,
+        };
+        for entry in entries.flatten() {
+            let Ok(metadata) = entry.metadata() else {
+                continue;
+            };
+            // What is on the disk: a sparse file takes less than its length, and an empty one takes something.
+            match left.checked_sub((metadata.blocks() * 512).max(LEAST)) {
+                Some(rest) => left = rest,
+                None => return true,
+            }
+            if metadata.is_dir() {
+                dirs.push(entry.path());
             }
         }
     }
-    total
+    false
 }
 
 #[cfg(test)]
@@ -162,7 +209,7 @@ mod tests {
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&job.path), mode(&job.work())), (0o700, 0o700));
         fs::write(job.work().join("book"), [7; 5000]).unwrap();
-        assert!(size(&job.path) >= 5000);
+        assert!(exceeds(&job.path, 5000) && !exceeds(&job.path, 1 << 20));
         drop(job);
         assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0);
     }
@@ -181,6 +228,8 @@ mod tests {
         };
         private("edeposit-calibre-left", true);
         private("edeposit-calibre-unmarked", false);
+        fs::write(inside("edeposit-calibre-unmarked").join("notes"), "").unwrap();
+        private("edeposit-calibre-unmarked-empty", false);
         private("other", true);
         private("edeposit-calibre-open", true);
         fs::set_permissions(
@@ -190,9 +239,30 @@ mod tests {
         .unwrap();
         symlink(inside("other"), inside("edeposit-calibre-link")).unwrap();
 
-        assert_eq!(sweep(parent.path()).unwrap(), 1);
+        assert_eq!(sweep(parent.path()).unwrap(), 2);
         assert!(!inside("edeposit-calibre-left").exists());
+        assert!(!inside("edeposit-calibre-unmarked-empty").exists());
         assert!(in_use.work().exists());
         assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 5);
+    }
+
+    /// Each entry counts, empty or not, and what cannot be looked into counts as too much.
+    #[test]
+    fn many_and_deep_directories_are_too_much() {
+        let parent = tempfile::tempdir().unwrap();
+        for n in 0..100 {
+            fs::create_dir(parent.path().join(n.to_string())).unwrap();
+        }
+        assert!(exceeds(parent.path(), 99 * LEAST) && !exceeds(parent.path(), 100 * LEAST));
+
+        let job = JobDir::new(parent.path()).unwrap();
+        let mut dir = open_dir(&job.work()).unwrap();
+        for _ in 0..100 {
+            let name = "d".repeat(200);
+            rustix::fs::mkdirat(&dir, &*name, Mode::RWXU).unwrap();
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+            dir = rustix::fs::openat(&dir, &*name, flags, Mode::empty()).unwrap().into();
+        }
+        assert!(exceeds(&job.work(), 1 << 30));
     }
 }

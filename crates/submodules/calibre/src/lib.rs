@@ -26,13 +26,16 @@ mod command;
 mod conversion;
 mod failure;
 mod formats;
+mod group;
 mod job_dir;
 mod log;
 pub mod messages;
 mod oeb;
+mod orphans;
+mod output;
+mod removal;
 mod request;
 pub mod settings;
-mod wrapped;
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -153,10 +156,10 @@ impl Calibre {
             Job::start(Arc::clone(&self.shared), work, permit).map_err(Failure::Io)?;
         let result = result.await;
         job.is_over = true;
-        let Converted { book, protocol } = result.map_err(|_| Failure::Abandoned)??;
+        let Converted { b64_data, protocol } = result.map_err(|_| Failure::Abandoned)??;
         Ok(ConversionResponse {
             format,
-            b64_data: wrapped::wrapped_base64(&book),
+            b64_data,
             protocol,
         })
     }
@@ -166,6 +169,11 @@ impl Handler for Calibre {
     /// JSON as it came: what is wrong with a request is told in the original's order and words.
     type Request = Value;
     type Response = ConversionResponse;
+
+    /// As many as are converted at once: the other books wait in the queue.
+    fn most_at_once(&self) -> Option<u16> {
+        u16::try_from(self.shared.settings.max_jobs).ok()
+    }
 
     async fn react(
         &self,

@@ -1,5 +1,11 @@
 //! What the converter wrote, and what of it tells a caller why there is no book.
 
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+
+/// Bytes kept of each.
+const MAX_LOG: u64 = 1 << 20;
+
 /// Most lines and characters shown of a failed conversion.
 const MAX_LINES: usize = 40;
 const MAX_CHARACTERS: usize = 4000;
@@ -20,6 +26,21 @@ impl Log {
             .collect::<Vec<_>>()
             .join("\n")
     }
+}
+
+/// The end of what was written to a file, without the names of private directories. A book may have its say in it:
+/// control characters do not get through.
+pub(crate) fn text(mut file: File, private: [&str; 2]) -> io::Result<String> {
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(MAX_LOG)))?;
+    let mut bytes = Vec::new();
+    file.take(MAX_LOG).read_to_end(&mut bytes)?;
+    let mut text = String::from_utf8_lossy(&bytes).into_owned();
+    for dir in private {
+        text = text.replace(&format!("{dir}/"), "").replace(dir, ".");
+    }
+    text.retain(|c| !c.is_control() || matches!(c, '\n' | '\t'));
+    Ok(text)
 }
 
 fn last_lines(text: &str) -> String {

@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | `EBOOK_CONVERT` | `ebook-convert` | the converter, looked for in `PATH` if without a slash |
 //! | `TEMP_DIR` | the system's | where each conversion gets a directory of its own |
-//! | `TIMEOUT` | 600 | seconds a conversion may take |
+//! | `TIMEOUT` | 540 | seconds a conversion may take; less than the handler may (`RABBITMQ_CALIBRE_HANDLER_TIMEOUT`, 600) |
 //! | `MAX_INPUT_SIZE` | 67108864 | bytes a book may have before conversion |
 //! | `MAX_OUTPUT_SIZE` | 67108864 | bytes a book may have after conversion |
 //! | `MAX_TEMP_SIZE` | 1073741824 | bytes all files of a conversion may have together |
@@ -27,7 +27,7 @@ const FILE: &str = "calibre.json";
 const TABLE: [(&str, Value); 9] = [
     ("EBOOK_CONVERT", Value::Text("ebook-convert")),
     ("TEMP_DIR", Value::Text("")),
-    ("TIMEOUT", Value::Integer(600)),
+    ("TIMEOUT", Value::Integer(540)),
     ("MAX_INPUT_SIZE", Value::Integer(64 << 20)),
     ("MAX_OUTPUT_SIZE", Value::Integer(64 << 20)),
     ("MAX_TEMP_SIZE", Value::Integer(1 << 30)),
@@ -139,7 +139,7 @@ mod tests {
     fn defaults_and_values() {
         let settings = Settings::load_sources(&Sources::none()).unwrap();
         assert_eq!(settings.ebook_convert, "ebook-convert");
-        assert_eq!(settings.timeout, Duration::from_secs(600));
+        assert_eq!(settings.timeout, Duration::from_secs(540));
         assert_eq!(settings.memory_limit, 2_147_483_648);
         assert_eq!(settings.sandbox, Sandbox::Auto);
         assert!((1..=4).contains(&settings.max_jobs));

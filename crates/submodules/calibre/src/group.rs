@@ -1,0 +1,148 @@
+//! The converter's processes: waiting for their end, or bringing it about.
+//!
+//! They are a process group; in a sandbox they also are a PID namespace, which the kernel empties before its first process
+//! counts as ended. The group is killed before its leader is reaped, so that its number cannot have become another's.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::process::{Child, ExitStatus};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal,
+};
+
+use crate::job_dir::{self, JobDir};
+use crate::settings::Settings;
+
+/// How often the directory's size is looked at.
+const WATCH: Duration = Duration::from_millis(500);
+
+/// How long a sandbox may take to end after its first process was killed.
+const SANDBOX_ENDS: Duration = Duration::from_secs(2);
+
+/// Why the converter runs no more.
+pub(crate) enum End {
+    Ended(ExitStatus),
+    Timeout,
+    Space,
+    Abandoned,
+}
+
+/// Led by the daemon's child. When it is dropped, nothing of it is left.
+pub(crate) struct Group {
+    leader: Child,
+    is_sandboxed: bool,
+    is_over: bool,
+}
+
+impl Group {
+    /// Of a child that was started as its leader.
+    pub fn new(leader: Child, is_sandboxed: bool) -> Self {
+        Self {
+            leader,
+            is_sandboxed,
+            is_over: false,
+        }
+    }
+
+    /// Waits for the converter's end, or brings it about.
+    pub fn watch(
+        mut self,
+        settings: &Settings,
+        dir: &JobDir,
+        caller: BorrowedFd<'_>,
+    ) -> io::Result<End> {
+        let pidfd = pidfd_open(pid(&self.leader)?, PidfdFlags::empty())?;
+        let start = Instant::now();
+        loop {
+            let left = settings.timeout.saturating_sub(start.elapsed());
+            if left.is_zero() {
+                return Ok(End::Timeout);
+            }
+            let mut polled = [
+                PollFd::from_borrowed_fd(pidfd.as_fd(), PollFlags::IN),
+                PollFd::from_borrowed_fd(caller, PollFlags::IN),
+            ];
+            wait(&mut polled, left.min(WATCH))?;
+            if !polled[1].revents().is_empty() {
+                return Ok(End::Abandoned);
+            }
+            if !polled[0].revents().is_empty() {
+                return Ok(End::Ended(self.end()?));
+            }
+            if job_dir::exceeds(dir.path(), settings.max_temp_size) {
+                return Ok(End::Space);
+            }
+        }
+    }
+
+    /// Kills all, and reaps the leader.
+    fn end(&mut self) -> io::Result<ExitStatus> {
+        self.is_over = true;
+        let leader = pid(&self.leader)?;
+        if self.is_sandboxed {
+            let _ = end_sandbox(leader);
+        }
+        let _ = kill_process_group(leader, Signal::KILL);
+        self.leader.wait()
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if !self.is_over {
+            let _ = self.end();
+        }
+    }
+}
+
+/// Kills the sandbox's first process, and waits until bubblewrap, its parent, has seen it end: then no process is left in
+/// there. Were bubblewrap killed itself, they would end at some time after.
+fn end_sandbox(bwrap: Pid) -> io::Result<()> {
+    let leader = pidfd_open(bwrap, PidfdFlags::empty())?;
+    let end = Instant::now() + SANDBOX_ENDS;
+    for child in children(bwrap)? {
+        let process = pidfd_open(child, PidfdFlags::empty())?;
+        // It may have ended before it was opened, and its number be another's.
+        if children(bwrap)?.contains(&child) {
+            kill_and_wait(&process, &leader, end)?;
+        }
+    }
+    Ok(())
+}
+
+fn kill_and_wait(process: &OwnedFd, leader: &OwnedFd, end: Instant) -> io::Result<()> {
+    pidfd_send_signal(process, Signal::KILL)?;
+    let mut polled = [PollFd::from_borrowed_fd(leader.as_fd(), PollFlags::IN)];
+    while polled[0].revents().is_empty() {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        wait(&mut polled, left)?;
+    }
+    Ok(())
+}
+
+fn children(parent: Pid) -> io::Result<Vec<Pid>> {
+    let parent = parent.as_raw_nonzero();
+    let pids = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"))?;
+    let pids = pids.split_whitespace().filter_map(|pid| pid.parse().ok());
+    Ok(pids.filter_map(Pid::from_raw).collect())
+}
+
+fn pid(child: &Child) -> io::Result<Pid> {
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    pid.ok_or_else(|| io::Error::other("the converter has no process id"))
+}
+
+/// Until one is ready, or so long.
+fn wait(polled: &mut [PollFd<'_>], at_most: Duration) -> io::Result<()> {
+    let at_most = Timespec::try_from(at_most).map_err(io::Error::other)?;
+    match poll(polled, Some(&at_most)) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
