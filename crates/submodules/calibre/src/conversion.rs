@@ -50,14 +50,17 @@ pub(crate) fn convert(
     let (stdout, stderr) = (dir.create("stdout")?, dir.create("stderr")?);
     // Opened before anybody could put something else in their place.
     let written = (open_log(&dir, "stdout")?, open_log(&dir, "stderr")?);
+    let work_dir = dir.work();
     let child = converter
-        .command(settings, &dir.work(), &arguments)
+        .command(settings, &work_dir, &arguments)
         .stdout(stdout)
         .stderr(stderr)
         .spawn()?;
-    let ended = Group::new(child, converter.is_sandboxed()).watch(settings, &dir, caller);
-
-    let work_dir = dir.work();
+    let ended = Group::new(child, &work_dir, converter.is_sandboxed()).watch(
+        settings,
+        dir.path(),
+        caller,
+    );
     let private = [&*work_dir.to_string_lossy(), INSIDE];
     let log = Log {
         stdout: text(written.0, private)?,

@@ -1,10 +1,12 @@
 //! The converter's processes: waiting for their end, or bringing it about.
 //!
-//! They are a process group; in a sandbox they also are a PID namespace, which the kernel empties before its first process
-//! counts as ended. The group is killed before its leader is reaped, so that its number cannot have become another's.
+//! They are a process group, which is killed before its leader is reaped, so that its number cannot have become another's.
+//! A process can leave its group. It cannot leave a sandbox: that is a PID namespace, which the kernel empties before the
+//! first process in there counts as ended. Without one, those that left are found by their environment.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
@@ -13,7 +15,8 @@ use rustix::process::{
     Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal,
 };
 
-use crate::job_dir::{self, JobDir};
+use crate::job_dir;
+use crate::orphans;
 use crate::settings::Settings;
 
 /// How often the directory's size is looked at.
@@ -21,6 +24,9 @@ const WATCH: Duration = Duration::from_millis(500);
 
 /// How long a sandbox may take to end after its first process was killed.
 const SANDBOX_ENDS: Duration = Duration::from_secs(2);
+
+/// How often processes that left their group are looked for.
+const MOST_ROUNDS: u32 = 10;
 
 /// Why the converter runs no more.
 pub(crate) enum End {
@@ -33,25 +39,27 @@ pub(crate) enum End {
 /// Led by the daemon's child. When it is dropped, nothing of it is left.
 pub(crate) struct Group {
     leader: Child,
+    work: PathBuf,
     is_sandboxed: bool,
     is_over: bool,
 }
 
 impl Group {
-    /// Of a child that was started as its leader.
-    pub fn new(leader: Child, is_sandboxed: bool) -> Self {
+    /// Of a child that was started as its leader, and works in `work`.
+    pub fn new(leader: Child, work: &Path, is_sandboxed: bool) -> Self {
         Self {
             leader,
+            work: work.to_path_buf(),
             is_sandboxed,
             is_over: false,
         }
     }
 
-    /// Waits for the converter's end, or brings it about.
+    /// Waits for the converter's end, or brings it about. `dir` is what may not become too large.
     pub fn watch(
         mut self,
         settings: &Settings,
-        dir: &JobDir,
+        dir: &Path,
         caller: BorrowedFd<'_>,
     ) -> io::Result<End> {
         let pidfd = pidfd_open(pid(&self.leader)?, PidfdFlags::empty())?;
@@ -72,7 +80,7 @@ impl Group {
             if !polled[0].revents().is_empty() {
                 return Ok(End::Ended(self.end()?));
             }
-            if job_dir::exceeds(dir.path(), settings.max_temp_size) {
+            if job_dir::exceeds(dir, settings.max_temp_size) {
                 return Ok(End::Space);
             }
         }
@@ -86,7 +94,13 @@ impl Group {
             let _ = end_sandbox(leader);
         }
         let _ = kill_process_group(leader, Signal::KILL);
-        self.leader.wait()
+        let status = self.leader.wait();
+        if !self.is_sandboxed {
+            // Again, as one may have started another before it was killed.
+            let mut rounds = 0..MOST_ROUNDS;
+            while orphans::kill(&self.work) > 0 && rounds.next().is_some() {}
+        }
+        status
     }
 }
 

@@ -1,7 +1,7 @@
-//! Processes of a conversion whose daemon was killed.
+//! Processes of a conversion that nobody leads any more, found by the directory that their environment names.
 //!
-//! The kernel kills the converter with its daemon, and a sandbox with the converter. What may live on are children of a
-//! converter without a sandbox, and a sandbox that was just being set up.
+//! If the daemon is killed, the kernel kills the converter with it, and a sandbox with the converter. What may live on are
+//! children of a converter without a sandbox, and a sandbox that was just being set up.
 
 use std::fs;
 use std::path::Path;

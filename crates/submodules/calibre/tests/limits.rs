@@ -41,7 +41,7 @@ async fn a_hanging_conversion_is_ended_with_all_its_processes() {
     assert_eq!(error.name, "UserWarning");
     assert_eq!(
         error.message,
-        "Conversion failed:\nkilled after 1 s\n50% there"
+        "Conversion failed:\nkilled after 1 s (TIMEOUT)\n50% there"
     );
     let child = fs::read_to_string(beside(&world, "child")).unwrap();
     until("the child is gone", || !runs(&child)).await;
@@ -63,15 +63,31 @@ async fn a_dropped_conversion_is_over_at_once() {
     until("the child is gone", || !runs(&child)).await;
 }
 
-/// A child that outlives a converter which has succeeded.
+/// Children that outlive a converter which has succeeded: one in its process group, one that left it.
 #[tokio::test]
 async fn nobody_outlives_a_conversion() {
-    let script = format!(r#"sleep 1000 & echo $! >"$(dirname "$0")/child"; {WRITE}"#);
+    let script = format!(
+        r#"d="$(dirname "$0")"; sleep 1000 & echo $! >"$d/child"
+        setsid sh -c 'trap "" TERM; echo $$ >"$0/away.new"; mv "$0/away.new" "$0/away"; while :; do sleep 1; done' "$d" &
+        until [ -e "$d/away" ]; do :; done; {WRITE}"#
+    );
     let world = World::with_script(&script, |_| {});
     let response = world.convert("txt", "epub", b"x").await.unwrap();
     assert_eq!(book(&response), b"book\n");
-    let child = fs::read_to_string(beside(&world, "child")).unwrap();
-    until("the child is gone", || !runs(&child)).await;
+    for child in ["child", "away"] {
+        let child = fs::read_to_string(beside(&world, child)).unwrap();
+        until("the child is gone", || !runs(&child)).await;
+    }
+}
+
+/// The log counts too, and no more of it than its end is kept.
+#[tokio::test]
+async fn a_log_without_end_is_too_much() {
+    let world = World::with_script("yes", |settings| settings.max_temp_size = 4 << 20);
+    let error = world.convert("txt", "epub", b"x").await.unwrap_err();
+    assert_eq!(error.name, "UserWarning");
+    assert!(error.message.len() < 10_000, "{}", error.message.len());
+    assert_eq!(world.leftovers(), 0);
 }
 
 /// Defect 4 and 2: a half-written output goes with its directory, and the report may be in any language.
@@ -113,10 +129,11 @@ async fn success_without_a_book_is_none() {
 
 #[tokio::test]
 async fn output_that_is_no_utf8_is_told_all_the_same() {
-    let world = World::with_script(&format!(r"printf 'P\370evod\n'; {WRITE}"), |_| {});
+    let script = format!(r"printf 'P\370evod\033[31m\r\000\302\233\n'; {WRITE}");
+    let world = World::with_script(&script, |_| {});
     let response = world.convert("txt", "epub", b"x").await.unwrap();
     assert!(
-        response.protocol.starts_with("P\u{fffd}evod\n"),
+        response.protocol.starts_with("P\u{fffd}evod[31m\n"),
         "{}",
         response.protocol
     );
