@@ -1,136 +1,403 @@
-//! calibredaemon over RabbitMQ, with the real converter.
+//! calibredaemon over RabbitMQ: the real binary and the real converter. Needs the Debian packages calibre, bubblewrap and
+//! poppler-utils.
 
+use std::collections::HashSet;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use edeposit_testkit::{Answer, Schema, wait_until};
+use base64::prelude::{BASE64_STANDARD, Engine};
+use edeposit_testkit::{Answer, Caller, Schema, wait_until};
 use edeposit_tests::{PATIENCE, World};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 const CONVERSION: Duration = Duration::from_secs(60);
 const BOOKS: usize = 50;
+const JOBS: u32 = 2;
 
-/// The daemon, with a directory of its own for temporary files.
-async fn world() -> Result<World> {
-    let more = json!({ "RABBITMQ_CALIBRE_PREFETCH": 2 });
-    let world = World::new(
-        "edeposit_amqp_calibredaemon",
-        "CALIBRE",
-        Schema::new("convert"),
-        &more,
-    )
-    .await?;
-    let jobs = world.daemon.home().join("jobs");
-    fs::create_dir(&jobs)?;
-    world
-        .daemon
-        .write_settings("calibre.json", &json!({ "TEMP_DIR": jobs, "MAX_JOBS": 2 }))?;
+const CZECH: &str = "Příklad\n\nPříliš žluťoučký kůň úpěl ďábelské ódy.\n";
+
+/// The daemon, with a directory of its own for temporary files. `calibre` and `amqp` are further settings.
+async fn world(calibre: Value, amqp: Value) -> Result<World> {
+    let schema = Schema::new("convert");
+    let world = World::new("edeposit_amqp_calibredaemon", "CALIBRE", schema, &amqp).await?;
+    fs::create_dir(jobs(&world))?;
+    let mut settings = json!({ "TEMP_DIR": jobs(&world), "MAX_JOBS": JOBS, "SANDBOX": "required" });
+    for (name, value) in calibre.as_object().into_iter().flatten() {
+        settings[name] = value.clone();
+    }
+    world.daemon.write_settings("calibre.json", &settings)?;
     Ok(world)
 }
 
-fn leftovers(world: &World) -> usize {
-    fs::read_dir(world.daemon.home().join("jobs")).map_or(0, Iterator::count)
+/// With a shell script in place of the converter, and without a sandbox, so that test and script can see each other.
+async fn world_with_script(script: &str, amqp: Value) -> Result<World> {
+    let world = world(json!({}), amqp).await?;
+    let path = world.daemon.home().join("ebook-convert");
+    fs::write(&path, format!("#!/bin/sh\n{script}\n"))?;
+    fs::set_permissions(&path, PermissionsExt::from_mode(0o755))?;
+    let settings = json!({ "TEMP_DIR": jobs(&world), "MAX_JOBS": JOBS, "SANDBOX": "off", "EBOOK_CONVERT": path });
+    world.daemon.write_settings("calibre.json", &settings)?;
+    Ok(world)
 }
 
-/// Converters that work in this world's directory.
-fn converters(world: &World) -> usize {
-    let jobs = world.daemon.home().join("jobs");
-    fs::read_dir("/proc")
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| fs::read(entry.ok()?.path().join("cmdline")).ok())
-        .filter(|line| String::from_utf8_lossy(line).contains(&*jobs.to_string_lossy()))
-        .count()
+fn jobs(world: &World) -> PathBuf {
+    world.daemon.home().join("jobs")
 }
 
-fn request(from: &str, to: &str, b64_data: &str) -> String {
-    json!({"__nt_name": "ConversionRequest", "input_format": from, "output_format": to, "b64_data": b64_data}).to_string()
+fn files(dir: &Path) -> usize {
+    fs::read_dir(dir).map_or(0, Iterator::count)
 }
 
-fn response(answer: &Answer) -> Result<Value> {
+/// The processes that work for this world's daemon, by all that tells: each has the directory of its conversion in its
+/// environment, and while it is set up in its arguments.
+fn processes(world: &World) -> Vec<String> {
+    let jobs = jobs(world).into_os_string().into_encoded_bytes();
+    let has = |bytes: &[u8]| bytes.windows(jobs.len()).any(|part| part == jobs);
+    let dirs = fs::read_dir("/proc").into_iter().flatten().flatten();
+    dirs.filter_map(|entry| {
+        let file = |name: &str| fs::read(entry.path().join(name)).unwrap_or_default();
+        let (environment, arguments) = (file("environ"), file("cmdline"));
+        (has(&environment) || has(&arguments)).then(|| {
+            let arguments = String::from_utf8_lossy(&arguments).replace('\0', " ");
+            format!("{:?} {arguments}", entry.file_name())
+        })
+    })
+    .collect()
+}
+
+/// No process and no file of a conversion; for a moment there may be one that has just been killed.
+async fn until_nothing_is_left(world: &World) -> Result<()> {
+    until_no_process_is_left(world).await?;
+    assert_eq!(files(&jobs(world)), 0);
+    Ok(())
+}
+
+async fn until_no_process_is_left(world: &World) -> Result<()> {
+    let gone = wait_until("no process is left", PATIENCE, async || {
+        processes(world).is_empty()
+    });
+    gone.await.with_context(|| processes(world).join("\n"))
+}
+
+async fn until_files(dir: &Path, number: usize) -> Result<()> {
+    let what = format!("{number} files in {}", dir.display());
+    wait_until(&what, CONVERSION, async || files(dir) == number).await
+}
+
+fn request(from: &str, to: &str, book: &[u8]) -> String {
+    json!({"__nt_name": "ConversionRequest", "input_format": from, "output_format": to, "b64_data": BASE64_STANDARD.encode(book)}).to_string()
+}
+
+/// The book of an answer.
+fn book(answer: &Answer) -> Result<Vec<u8>> {
     let response = answer
         .json()
         .with_context(|| format!("{:?}", answer.header("exception")))?;
     assert_eq!(response["__nt_name"], "ConversionResponse", "{response}");
-    Ok(response)
+    let text = response["b64_data"].as_str().context("no book")?;
+    assert!(text.lines().rev().skip(1).all(|line| line.len() == 80));
+    Ok(BASE64_STANDARD.decode(text.replace('\n', ""))?)
+}
+
+async fn answer(caller: &Caller, body: String) -> Result<Answer> {
+    let request = caller.request(body);
+    caller.publish(&request).await?;
+    let uuid = request.uuid().context("no UUID")?;
+    caller.answer_to(&uuid, CONVERSION).await
+}
+
+/// Publishes requests, and returns their UUIDs.
+async fn publish(caller: &Caller, number: usize, body: &str) -> Result<HashSet<String>> {
+    let mut uuids = HashSet::new();
+    for _ in 0..number {
+        let request = caller.request(body);
+        caller.publish(&request).await?;
+        uuids.insert(request.uuid().context("no UUID")?);
+    }
+    Ok(uuids)
+}
+
+/// Takes answers until each of these is answered, with a book. Returns the number of answers.
+async fn answers(caller: &Caller, mut waiting: HashSet<String>) -> Result<usize> {
+    let mut number = 0;
+    while !waiting.is_empty() {
+        let answer = caller.next(CONVERSION).await?;
+        assert!(!book(&answer)?.is_empty());
+        waiting.remove(&uuid(&answer)?);
+        number += 1;
+    }
+    Ok(number)
+}
+
+fn uuid(answer: &Answer) -> Result<String> {
+    let uuid = answer.uuid().context("an answer without UUID")?;
+    Ok(uuid.as_long_string().context("no text")?.to_string())
+}
+
+fn output_of(program: &str, path: &Path, more: &[&str]) -> Result<String> {
+    let output = Command::new(program).arg(path).args(more).output()?;
+    assert!(output.status.success(), "{program}: {output:?}");
+    Ok(String::from_utf8(output.stdout)?)
 }
 
 #[tokio::test]
 async fn a_czech_text_becomes_an_epub_and_a_pdf() -> Result<()> {
-    let world = world().await?;
+    let world = world(json!({}), json!({})).await?;
     let caller = world.start().await?;
-    // "Příliš žluťoučký kůň" and a line feed.
-    let sent = caller.request(request(
-        "txt",
-        "epub",
-        "UMWZw61sacWhIMW+bHXFpW91xI1rw70ga8WvxYgK",
-    ));
-    caller.publish(&sent).await?;
-    let epub = response(
-        &caller
-            .answer_to(&sent.uuid().unwrap_or_default(), CONVERSION)
-            .await?,
-    )?;
-    let epub = epub["b64_data"].as_str().unwrap_or_default();
-    let sent = caller.request(request("epub", "pdf", epub));
-    caller.publish(&sent).await?;
-    let pdf = response(
-        &caller
-            .answer_to(&sent.uuid().unwrap_or_default(), CONVERSION)
-            .await?,
-    )?;
-    let encoded = world.daemon.home().join("pdf.b64");
-    fs::write(&encoded, pdf["b64_data"].as_str().unwrap_or_default())?;
-    let decoded = Command::new("base64").arg("-d").arg(&encoded).output()?;
+    let epub = book(&answer(&caller, request("txt", "epub", CZECH.as_bytes())).await?)?;
+    let pdf = book(&answer(&caller, request("epub", "pdf", &epub)).await?)?;
     let path = world.daemon.home().join("book.pdf");
-    fs::write(&path, decoded.stdout)?;
+    fs::write(&path, pdf)?;
+    assert!(output_of("pdfinfo", &path, &[])?.contains("Pages:"));
+    let text = output_of("pdftotext", &path, &["-"])?;
     assert!(
-        Command::new("pdfinfo")
-            .arg(&path)
-            .output()?
-            .status
-            .success()
-    );
-    let text = Command::new("pdftotext").arg(&path).arg("-").output()?;
-    let text = String::from_utf8(text.stdout)?;
-    assert!(text.contains("Příliš žluťoučký kůň"), "{text}");
-
-    let refused = caller.call(request("epub", "txt", "eA==")).await?;
-    assert_eq!(
-        refused.header("exception_name").as_deref(),
-        Some("UserWarning")
+        text.contains("Příliš žluťoučký kůň úpěl ďábelské ódy."),
+        "{text}"
     );
     world.daemon.stop()?.success()?;
-    assert_eq!((leftovers(&world), converters(&world)), (0, 0));
+    until_nothing_is_left(&world).await
+}
+
+/// Each is an exception with its reason, and the same process answers the next request. Defects 1 and 2: these ended the
+/// original's daemon.
+#[tokio::test]
+async fn what_fails_is_told_and_the_next_is_answered() -> Result<()> {
+    let world = world(json!({}), json!({})).await?;
+    let caller = world.start().await?;
+    let pid = world.daemon.pid();
+    let valid = request("txt", "epub", b"x");
+    for (body, name, message) in [
+        (
+            request("epub", "txt", b"none"),
+            "UserWarning",
+            "Conversion failed:\nexit status 1\n",
+        ),
+        (
+            valid.replace("eA==", "eA="),
+            "TypeError",
+            "Incorrect padding",
+        ),
+        (
+            request("exe", "txt", b"x"),
+            "ValueError",
+            "Unsupported input format!",
+        ),
+        (
+            request("txt", "docx", b"x"),
+            "ValueError",
+            "Unsupported output format!",
+        ),
+        ("{}".to_owned(), "ValueError", "Unknown type of request"),
+    ] {
+        let answer = answer(&caller, body).await?;
+        assert_eq!(answer.header("exception_name").as_deref(), Some(name));
+        let told = answer.header("exception").context("no exception")?;
+        assert!(told.starts_with(message), "{told}");
+        assert!(!told.contains("Traceback"), "{told}");
+        assert!(!answer.text().contains("File \""), "{}", answer.text());
+    }
+    book(&answer(&caller, valid).await?)?;
+    assert_eq!(world.daemon.pid(), pid);
+
+    let script = r#"echo "Kniha „Žluťoučký kůň“ nejde číst" >&2; exit 1"#;
+    let world = world_with_script(script, json!({})).await?;
+    let caller = world.start().await?;
+    for _ in 0..2 {
+        let answer = answer(&caller, request("txt", "epub", b"x")).await?;
+        let told = answer.header("exception").context("no exception")?;
+        assert!(told.ends_with("Kniha „Žluťoučký kůň“ nejde číst"), "{told}");
+    }
     Ok(())
 }
 
-/// Stopped in the middle: each request is answered, and nothing is left.
+/// Stopped in the middle: each request is answered once, and nothing is left.
 #[tokio::test]
-async fn every_request_is_answered_across_a_stop_and_nothing_is_left() -> Result<()> {
-    let world = world().await?;
+async fn fifty_books_across_a_stop() -> Result<()> {
+    let world = world(json!({}), json!({})).await?;
     let caller = world.start().await?;
-    for _ in 0..BOOKS {
-        caller
-            .publish(&caller.request(request("txt", "txt", "eA==")))
-            .await?;
-    }
+    let mut waiting = publish(&caller, BOOKS, &request("txt", "epub", CZECH.as_bytes())).await?;
     for _ in 0..5 {
-        response(&caller.next(CONVERSION).await?)?;
+        let answer = caller.next(CONVERSION).await?;
+        book(&answer)?;
+        assert!(waiting.remove(&uuid(&answer)?));
     }
     world.daemon.stop()?.success()?;
-    assert_eq!((leftovers(&world), converters(&world)), (0, 0));
+    assert_eq!(processes(&world), Vec::<String>::new());
+    assert_eq!(files(&jobs(&world)), 0);
     world.daemon.start()?.success()?;
-    for _ in 5..BOOKS {
-        response(&caller.next(CONVERSION).await?)?;
+    let number = waiting.len();
+    assert_eq!(answers(&caller, waiting).await?, number);
+    world.daemon.stop()?.success()?;
+    assert_eq!(processes(&world), Vec::<String>::new());
+    assert_eq!(files(&jobs(&world)), 0);
+    assert!(caller.unclaimed().is_empty());
+    Ok(())
+}
+
+/// Killed in the middle, several times at other moments of a conversion: its processes end with the daemon, the next one
+/// removes the files, and each request is answered.
+#[tokio::test]
+async fn fifty_books_across_kills() -> Result<()> {
+    let world = world(json!({}), json!({})).await?;
+    let caller = world.start().await?;
+    let waiting = publish(&caller, BOOKS, &request("txt", "epub", CZECH.as_bytes())).await?;
+    let mut swept = 0;
+    for delay in [0, 10, 50, 150, 400] {
+        // A conversion has begun, and is so many milliseconds old or a little more.
+        wait_until("a conversion begins", CONVERSION, async || {
+            !processes(&world).is_empty()
+        })
+        .await?;
+        tokio::time::sleep(Duration::from_millis(delay)).await;
+        world.daemon.signal(Signal::KILL)?;
+        until_no_process_is_left(&world).await?;
+        let left: HashSet<_> = fs::read_dir(jobs(&world))?
+            .flatten()
+            .map(|entry| entry.file_name())
+            .collect();
+        swept += left.len();
+        world.daemon.start()?.success()?;
+        let now = fs::read_dir(jobs(&world))?.flatten();
+        assert!(
+            now.map(|entry| entry.file_name())
+                .all(|name| !left.contains(&name))
+        );
     }
-    wait_until("nothing is left", PATIENCE, async || {
-        leftovers(&world) == 0 && converters(&world) == 0
+    assert!(swept > 0);
+    answers(&caller, waiting).await?;
+    world.daemon.stop()?.success()?;
+    assert_eq!(processes(&world), Vec::<String>::new());
+    assert_eq!(files(&jobs(&world)), 0);
+    Ok(())
+}
+
+/// Without a sandbox the converter ends with its daemon, and what it has started at the next start.
+#[tokio::test]
+async fn without_a_sandbox_nothing_is_left_after_a_kill_and_a_start() -> Result<()> {
+    let script = r#"d="$(dirname "$0")"
+        [ -e "$d/begun" ] && { echo "EPUB output written to $2"; echo book >"$2"; exit; }
+        setsid sh -c 'trap "" TERM; while :; do sleep 1; done' &
+        touch "$d/begun"; while :; do sleep 1; done"#;
+    let world = world_with_script(script, json!({ "RABBITMQ_CALIBRE_PREFETCH": 1 })).await?;
+    let caller = world.start().await?;
+    let waiting = publish(&caller, 1, &request("txt", "epub", b"x")).await?;
+    let begun = world.daemon.home().join("begun");
+    wait_until("it has begun", PATIENCE, async || begun.exists()).await?;
+    world.daemon.signal(Signal::KILL)?;
+    wait_until("the converter ends", PATIENCE, async || {
+        let left = processes(&world);
+        !left.is_empty() && left.iter().all(|line| !line.contains("ebook-convert"))
     })
     .await?;
-    world.daemon.stop()?.success()?;
+    assert_eq!(files(&jobs(&world)), 1);
+    world.daemon.start()?.success()?;
+    answers(&caller, waiting).await?;
+    until_nothing_is_left(&world).await
+}
+
+/// Defect 10: a conversion that does not end in the time to stop is ended, and its request goes back to the queue.
+#[tokio::test]
+async fn a_stop_ends_conversions_that_do_not_end() -> Result<()> {
+    let script = r#"trap '' TERM INT; d="$(dirname "$0")"
+        [ -e "$d/quick" ] && { echo "EPUB output written to $2"; echo book >"$2"; exit; }
+        setsid sleep 1000 & touch "$d/begun.$$"; while :; do sleep 1; done"#;
+    let world = world_with_script(script, json!({ "RABBITMQ_CALIBRE_DRAIN_TIMEOUT": 1 })).await?;
+    let caller = world.start().await?;
+    let waiting = publish(&caller, 2, &request("txt", "epub", b"x")).await?;
+    until_files(&jobs(&world), 2).await?;
+    world.daemon.stop()?;
+    assert_eq!(processes(&world), Vec::<String>::new());
+    assert_eq!(files(&jobs(&world)), 0);
+    fs::write(world.daemon.home().join("quick"), "")?;
+    world.daemon.start()?.success()?;
+    assert_eq!(answers(&caller, waiting).await?, 2);
+    until_nothing_is_left(&world).await
+}
+
+/// Defect 3: a conversion several heartbeats long is carried out once and answered once, on the connection it came by.
+#[tokio::test]
+async fn heartbeats_go_on_beside_a_long_conversion() -> Result<()> {
+    let script = r#"sleep 9; echo run >>"$(dirname "$0")/runs"; echo "EPUB output written to $2"; echo book >"$2""#;
+    let world = world_with_script(script, json!({ "RABBITMQ_HEARTBEAT": 2 })).await?;
+    let caller = world.start().await?;
+    let answer = answer(&caller, request("txt", "epub", b"x")).await?;
+    assert_eq!(book(&answer)?, b"book\n");
+    let runs = fs::read_to_string(world.daemon.home().join("runs"))?;
+    assert_eq!(runs, "run\n");
+    assert!(
+        !world.daemon.log().contains("connection"),
+        "{}",
+        world.daemon.log()
+    );
     assert!(caller.unclaimed().is_empty());
+    Ok(())
+}
+
+/// Defect 3: one that hangs is ended, answered, and not delivered again.
+#[tokio::test]
+async fn a_timed_out_request_is_answered_and_not_requeued() -> Result<()> {
+    let world = world_with_script("echo begun; sleep 1000", json!({})).await?;
+    let path = world.daemon.home().join("ebook-convert");
+    let settings =
+        json!({ "TEMP_DIR": jobs(&world), "SANDBOX": "off", "EBOOK_CONVERT": path, "TIMEOUT": 1 });
+    world.daemon.write_settings("calibre.json", &settings)?;
+    let caller = world.start().await?;
+    let answer = answer(&caller, request("txt", "epub", b"x")).await?;
+    assert_eq!(
+        answer.header("exception").as_deref(),
+        Some("Conversion failed:\nkilled after 1 s (TIMEOUT)\nbegun")
+    );
+    world.until_ready(0).await?;
+    world.daemon.stop()?.success()?;
+    world.until_ready(0).await?;
+    until_nothing_is_left(&world).await
+}
+
+/// Defect 13: with no prefetch set, as many books leave the queue as are converted at once.
+#[tokio::test]
+async fn books_wait_in_the_queue_not_in_memory() -> Result<()> {
+    let script = r#"until [ -e "$(dirname "$0")/go" ]; do sleep 0.05; done; echo "EPUB output written to $2"; echo book >"$2""#;
+    let world = world_with_script(script, json!({})).await?;
+    let caller = world.caller().await?;
+    let waiting = publish(&caller, 10, &request("txt", "epub", b"x")).await?;
+    world.until_ready(10).await?;
+    world.daemon.start()?.success()?;
+    until_files(&jobs(&world), JOBS as usize).await?;
+    world.until_ready(10 - JOBS).await?;
+    fs::write(world.daemon.home().join("go"), "")?;
+    assert_eq!(answers(&caller, waiting).await?, 10);
+    Ok(())
+}
+
+/// Defect 9: the daemon's memory for a book of 32 MiB, both ways, is a few times its size; the original's was a dozen times.
+#[tokio::test]
+async fn a_large_book_takes_a_few_times_its_size() -> Result<()> {
+    const SIZE: usize = 32 << 20;
+    let script = r#"echo "EPUB output written to $2"; cp "$1" "$2""#;
+    let world = world_with_script(script, json!({})).await?;
+    let caller = world.start().await?;
+    let pid = world.daemon.pid().context("no pid")?;
+    let peak = || -> Result<usize> {
+        let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib: usize = line
+            .context("no VmHWM")?
+            .trim_end_matches("kB")
+            .trim()
+            .parse()?;
+        Ok(kib << 10)
+    };
+    book(&answer(&caller, request("txt", "epub", b"x")).await?)?;
+    let before = peak()?;
+    let sent: Vec<u8> = (0..SIZE).map(|n| (n % 251) as u8).collect();
+    assert!(book(&answer(&caller, request("txt", "epub", &sent)).await?)? == sent);
+    let times = (peak()? - before) as f64 / SIZE as f64;
+    println!("{times:.1} times its size");
+    assert!(times < 8.0, "{times}");
     Ok(())
 }

@@ -135,7 +135,15 @@ impl Converter {
         let word = OsStr::new;
         add(&["--ro-bind", "/usr", "/usr"].map(word));
         add(&["--ro-bind-try", "/etc/fonts", "/etc/fonts"].map(word));
-        add(&["--symlink", "usr/bin", "/bin", "--symlink", "usr/lib", "/lib"].map(word));
+        add(&[
+            "--symlink",
+            "usr/bin",
+            "/bin",
+            "--symlink",
+            "usr/lib",
+            "/lib",
+        ]
+        .map(word));
         add(&["--symlink", "usr/lib64", "/lib64", "--proc", "/proc"].map(word));
         add(&["--dev", "/dev", "--size", MEMORY_FILES].map(word));
         add(&["--tmpfs", "/dev/shm", "--size", MEMORY_FILES].map(word));

@@ -56,11 +56,8 @@ pub(crate) fn convert(
         .stdout(stdout)
         .stderr(stderr)
         .spawn()?;
-    let ended = Group::new(child, &work_dir, converter.is_sandboxed()).watch(
-        settings,
-        dir.path(),
-        caller,
-    );
+    let ended =
+        Group::new(child, &work_dir, converter.is_sandboxed()).watch(settings, dir.path(), caller);
     let private = [&*work_dir.to_string_lossy(), INSIDE];
     let log = Log {
         stdout: text(written.0, private)?,

@@ -261,7 +261,9 @@ mod tests {
             let name = "d".repeat(200);
             rustix::fs::mkdirat(&dir, &*name, Mode::RWXU).unwrap();
             let flags = OFlags::RDONLY | OFlags::DIRECTORY;
-            dir = rustix::fs::openat(&dir, &*name, flags, Mode::empty()).unwrap().into();
+            dir = rustix::fs::openat(&dir, &*name, flags, Mode::empty())
+                .unwrap()
+                .into();
         }
         assert!(exceeds(&job.work(), 1 << 30));
     }

@@ -10,6 +10,12 @@ const MAX_LOG: u64 = 1 << 20;
 const MAX_LINES: usize = 40;
 const MAX_CHARACTERS: usize = 4000;
 
+/// What Python writes between stack traces that belong together.
+const CHAIN: [&str; 2] = [
+    "During handling of the above exception, another exception occurred:",
+    "The above exception was the direct cause of the following exception:",
+];
+
 /// Standard output and error of a conversion.
 #[derive(Debug)]
 pub(crate) struct Log {
@@ -53,7 +59,7 @@ fn last_lines(text: &str) -> String {
         }
         // Its last line names the error, and is not indented.
         in_trace &= line.starts_with(' ');
-        if !in_trace && !line.trim().is_empty() {
+        if !in_trace && !line.trim().is_empty() && !CHAIN.contains(&line) {
             lines.push(line);
         }
     }
@@ -70,9 +76,12 @@ mod tests {
     fn the_last_lines_without_stack_traces() {
         let log = Log {
             stdout: "1% Převod\n".to_owned(),
-            stderr: "noise\nTraceback (most recent call last):\n  File \"x.py\", line 1, in <module>\n    run()\nValueError: Not an EPUB\n".to_owned(),
+            stderr: "noise\nTraceback (most recent call last):\n  File \"x.py\", line 1, in <module>\n    run()\nKeyError: 1\n\nDuring handling of the above exception, another exception occurred:\n\nTraceback (most recent call last):\n  File \"x.py\", line 2\nValueError: Not an EPUB\n".to_owned(),
         };
-        assert_eq!(log.tail(), "1% Převod\nnoise\nValueError: Not an EPUB");
+        assert_eq!(
+            log.tail(),
+            "1% Převod\nnoise\nKeyError: 1\nValueError: Not an EPUB"
+        );
     }
 
     #[test]

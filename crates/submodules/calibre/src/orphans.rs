@@ -12,7 +12,12 @@ use crate::command::DIR_VARIABLE;
 
 /// Kills the processes that belong to the conversion in `work`. Returns their number.
 pub(crate) fn kill(work: &Path) -> usize {
-    let variable = [DIR_VARIABLE.as_bytes(), b"=", work.as_os_str().as_encoded_bytes()].concat();
+    let variable = [
+        DIR_VARIABLE.as_bytes(),
+        b"=",
+        work.as_os_str().as_encoded_bytes(),
+    ]
+    .concat();
     fs::read_dir("/proc")
         .into_iter()
         .flatten()

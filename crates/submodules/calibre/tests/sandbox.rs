@@ -93,7 +93,10 @@ async fn nothing_outlives_a_conversion_whatever_it_does() {
     assert_eq!(book(&response), b"book\n");
     assert_eq!(with_argument("3141592"), 0);
 
-    let hanging = world(&format!("{}; echo started; sleep 2718281", escape("2718281")));
+    let hanging = world(&format!(
+        "{}; echo started; sleep 2718281",
+        escape("2718281")
+    ));
     let error = hanging.convert("txt", "epub", b"x").await.unwrap_err();
     assert_eq!(
         error.message,
@@ -106,7 +109,11 @@ async fn nothing_outlives_a_conversion_whatever_it_does() {
 /// The output is a link to what only the daemon sees.
 #[tokio::test]
 async fn a_link_in_place_of_the_book_leads_nowhere() {
-    for (format, place) in [("epub", "/etc/passwd"), ("oeb", "/etc"), ("oeb", "/etc/passwd")] {
+    for (format, place) in [
+        ("epub", "/etc/passwd"),
+        ("oeb", "/etc"),
+        ("oeb", "/etc/passwd"),
+    ] {
         let name = format.to_uppercase();
         let world = world(&format!(
             r#"ln -s {place} "$2"; echo "{name} output written to $2""#
@@ -115,12 +122,17 @@ async fn a_link_in_place_of_the_book_leads_nowhere() {
         assert_eq!(error.name, "UserWarning");
         assert!(error.message.contains("cannot be read"), "{error}");
     }
-    let world = world(
-        r#"mkdir "$2"; ln -s /etc "$2/etc"; echo "OEB output written to $2""#,
-    );
+    let world = world(r#"mkdir "$2"; ln -s /etc "$2/etc"; echo "OEB output written to $2""#);
     let error = world.convert("txt", "oeb", b"x").await.unwrap_err();
     assert!(error.message.contains("cannot be read"), "{error}");
-    assert!(Command::new("test").arg("-f").arg("/etc/passwd").status().unwrap().success());
+    assert!(
+        Command::new("test")
+            .arg("-f")
+            .arg("/etc/passwd")
+            .status()
+            .unwrap()
+            .success()
+    );
 }
 
 /// Directories nested deeper than a path may be long, and without permissions.
