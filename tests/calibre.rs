@@ -220,7 +220,7 @@ async fn what_fails_is_told_and_the_next_is_answered() -> Result<()> {
 async fn fifty_books_across_a_stop() -> Result<()> {
     let world = world(json!({}), json!({})).await?;
     let caller = world.start().await?;
-    let mut waiting = publish(&caller, BOOKS, &request("txt", "epub", CZECH.as_bytes())).await?;
+    let mut waiting = publish(&caller, BOOKS, &request("txt", "txt", CZECH.as_bytes())).await?;
     for _ in 0..5 {
         let answer = caller.next(CONVERSION).await?;
         book(&answer)?;
@@ -245,14 +245,16 @@ async fn fifty_books_across_a_stop() -> Result<()> {
 async fn fifty_books_across_kills() -> Result<()> {
     let world = world(json!({}), json!({})).await?;
     let caller = world.start().await?;
-    let waiting = publish(&caller, BOOKS, &request("txt", "epub", CZECH.as_bytes())).await?;
+    let mut waiting = publish(&caller, BOOKS, &request("txt", "txt", CZECH.as_bytes())).await?;
     let mut swept = 0;
-    for delay in [0, 10, 50, 150, 400] {
-        // A conversion has begun, and is so many milliseconds old or a little more.
-        wait_until("a conversion begins", CONVERSION, async || {
-            !processes(&world).is_empty()
-        })
-        .await?;
+    for delay in [0, 5, 20, 100, 400] {
+        // No request that a daemon died with is in hand any more: one that three died with would be set aside.
+        for _ in 0..2 * JOBS {
+            let answer = caller.next(CONVERSION).await?;
+            book(&answer)?;
+            waiting.remove(&uuid(&answer)?);
+        }
+        // The next conversion is being set up, or runs.
         tokio::time::sleep(Duration::from_millis(delay)).await;
         world.daemon.signal(Signal::KILL)?;
         until_no_process_is_left(&world).await?;
@@ -276,7 +278,28 @@ async fn fifty_books_across_kills() -> Result<()> {
     Ok(())
 }
 
-/// Without a sandbox the converter ends with its daemon, and what it has started at the next start.
+/// Killed while the sandbox is set up, which takes some milliseconds: bubblewrap alone would leave a process behind then.
+#[tokio::test]
+async fn no_process_is_left_by_a_kill_at_the_beginning() -> Result<()> {
+    let world = world(json!({}), json!({})).await?;
+    let caller = world.caller().await?;
+    for round in 0..12 {
+        world.daemon.start()?.success()?;
+        publish(&caller, 2, &request("txt", "txt", b"x")).await?;
+        wait_until("a conversion begins", CONVERSION, async || {
+            !processes(&world).is_empty()
+        })
+        .await?;
+        tokio::time::sleep(Duration::from_millis(round)).await;
+        world.daemon.signal(Signal::KILL)?;
+        until_no_process_is_left(&world).await?;
+    }
+    world.daemon.start()?.success()?;
+    world.daemon.stop()?.success()?;
+    until_nothing_is_left(&world).await
+}
+
+/// Without a sandbox the converter and what it started end with the daemon, and what left its process group at the next start.
 #[tokio::test]
 async fn without_a_sandbox_nothing_is_left_after_a_kill_and_a_start() -> Result<()> {
     let script = r#"d="$(dirname "$0")"
@@ -329,11 +352,8 @@ async fn heartbeats_go_on_beside_a_long_conversion() -> Result<()> {
     assert_eq!(book(&answer)?, b"book\n");
     let runs = fs::read_to_string(world.daemon.home().join("runs"))?;
     assert_eq!(runs, "run\n");
-    assert!(
-        !world.daemon.log().contains("connection"),
-        "{}",
-        world.daemon.log()
-    );
+    let log = world.daemon.log();
+    assert_eq!(log.matches("consuming queue=").count(), 1, "{log}");
     assert!(caller.unclaimed().is_empty());
     Ok(())
 }

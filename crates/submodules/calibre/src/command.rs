@@ -1,14 +1,17 @@
-//! The converter's command line: what each program of it puts itself in place of, from the daemon's child to the converter.
+//! The converter's command line.
 //!
-//! 1. `setpriv` has the kernel kill the process when the daemon ends, however that ends.
-//! 2. `sh` makes sure that it has not ended before that, and sets the umask.
-//! 3. `prlimit` sets the limits.
-//! 4. `bwrap` (bubblewrap), if it works here, starts the rest in namespaces of its own: it sees the system's programs and
-//!    the conversion's directory, has no network and no capability, and when the first of its processes ends, all do.
-//! 5. The converter.
+//! 1. `setsid` makes the daemon's child leader of a session and process group, away from any terminal.
+//! 2. `setpriv` has the kernel send it SIGTERM when the daemon ends, however that ends.
+//! 3. `sh` stays, and kills the group at SIGTERM. It gives up if the daemon ended before. Its umask is for all.
+//! 4. `prlimit` sets the limits.
+//! 5. `bwrap` (bubblewrap), if it works here, starts the rest in namespaces of its own: it sees the system's programs and
+//!    the conversion's directory, has no network and no capability. When `sh`, the first process in there, ends with the
+//!    converter or with `bwrap`, the kernel ends all.
+//! 6. The converter.
+//!
+//! `bwrap` alone would not end with the daemon in any case: killed while it sets up, it leaves a process behind.
 
 use std::ffi::{OsStr, OsString};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -23,11 +26,23 @@ pub(crate) const INSIDE: &str = "/conversion";
 
 const SEARCH_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
-/// A process whose parent is not the daemon any more was too late to be killed with it.
-const STILL_A_CHILD: &str = r#"[ "$PPID" = "$0" ] && umask 077 && exec "$@""#;
+/// Its first argument is the daemon's number. If that is not its parent, no signal will tell of the daemon's end.
+const LEADER: &str =
+    r#"trap 'kill -KILL 0' TERM; [ "$PPID" = "$0" ] || exit; umask 077; "$@" & wait $!"#;
 
-/// Processes and threads in a sandbox. The kernel does not apply it to root.
-const MOST_PROCESSES: &str = "--nproc=512";
+/// Not the converter itself: a process can turn off the signal that tells of its parent's end.
+const FIRST_INSIDE: &str = r#""$@"; exit $?"#;
+
+/// What is before the converter in a sandbox. Its processes and threads are limited, but the kernel does not limit root's.
+const INSIDE_FIRST: [&str; 7] = [
+    "sh",
+    "-c",
+    FIRST_INSIDE,
+    "sh",
+    "prlimit",
+    "--nproc=512",
+    "--",
+];
 
 /// Bytes of each file system that is in memory only.
 const MEMORY_FILES: &str = "67108864";
@@ -36,8 +51,9 @@ const MEMORY_FILES: &str = "67108864";
 #[derive(Debug)]
 pub(crate) struct Converter {
     program: PathBuf,
-    prlimit: PathBuf,
+    setsid: PathBuf,
     setpriv: PathBuf,
+    prlimit: PathBuf,
     bwrap: Option<PathBuf>,
 }
 
@@ -52,8 +68,9 @@ impl Converter {
             |name: &'static str| which::which(name).map_err(|_| SetupError::NoUtilLinux(name));
         let mut converter = Self {
             program,
-            prlimit: system("prlimit")?,
+            setsid: system("setsid")?,
             setpriv: system("setpriv")?,
+            prlimit: system("prlimit")?,
             bwrap: None,
         };
         if settings.sandbox != Sandbox::Off {
@@ -76,11 +93,13 @@ impl Converter {
         self.bwrap.is_some()
     }
 
-    /// The command that runs the converter with these arguments in `work`.
+    /// The command that runs the converter with these arguments in `work`. It must not be made leader of a group, which it
+    /// makes itself.
     pub fn command(&self, settings: &Settings, work: &Path, arguments: &[&str]) -> Command {
-        let mut command = Command::new(&self.setpriv);
+        let mut command = Command::new(&self.setsid);
         command
-            .args(["--pdeathsig", "KILL", "--", "/bin/sh", "-c", STILL_A_CHILD])
+            .arg(&self.setpriv)
+            .args(["--pdeathsig", "TERM", "--", "/bin/sh", "-c", LEADER])
             .arg(std::process::id().to_string())
             .arg(&self.prlimit)
             .args([
@@ -94,7 +113,7 @@ impl Converter {
         let home = match &self.bwrap {
             Some(bwrap) => {
                 command.arg(bwrap).args(self.sandbox(work));
-                command.args(["prlimit", MOST_PROCESSES, "--"]);
+                command.args(INSIDE_FIRST);
                 PathBuf::from(INSIDE)
             }
             None => work.to_path_buf(),
@@ -121,10 +140,7 @@ impl Converter {
         if self.is_sandboxed() || rustix::process::geteuid().is_root() {
             command.env("QTWEBENGINE_DISABLE_SANDBOX", "1");
         }
-        command
-            .current_dir(work)
-            .stdin(Stdio::null())
-            .process_group(0);
+        command.current_dir(work).stdin(Stdio::null());
         command
     }
 
@@ -157,7 +173,7 @@ impl Converter {
         add(&["--chdir", INSIDE, "--unshare-all", "--unshare-user"].map(word));
         // Started by root it would have all capabilities in its namespaces, enough to write to /usr after all.
         add(&["--disable-userns", "--cap-drop", "ALL"].map(word));
-        add(&["--die-with-parent", "--new-session", "--as-pid-1", "--"].map(word));
+        add(&["--die-with-parent", "--as-pid-1", "--"].map(word));
         arguments
     }
 
@@ -166,7 +182,8 @@ impl Converter {
         let bwrap = which::which("bwrap").map_err(|_| "bubblewrap is not installed".to_owned())?;
         let output = Command::new(&bwrap)
             .args(self.sandbox(Path::new("/usr")))
-            .args(["prlimit", MOST_PROCESSES, "--", "true"])
+            .args(INSIDE_FIRST)
+            .arg("true")
             .env_clear()
             .env("PATH", SEARCH_PATH)
             .stdin(Stdio::null())

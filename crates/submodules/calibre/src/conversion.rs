@@ -106,8 +106,10 @@ fn open_log(dir: &JobDir, name: &str) -> io::Result<File> {
     File::open(dir.path().join(name))
 }
 
+/// A converter that a signal ended comes as 128 and the signal's number, from the shell that leads its group.
 fn in_words(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
+        (Some(code @ 129..), _) => format!("ended by signal {}", code - 128),
         (Some(code), _) => format!("exit status {code}"),
         (None, Some(signal)) => format!("ended by signal {signal}"),
         (None, None) => status.to_string(),

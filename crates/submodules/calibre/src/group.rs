@@ -1,6 +1,7 @@
 //! The converter's processes: waiting for their end, or bringing it about.
 //!
-//! They are a process group, which is killed before its leader is reaped, so that its number cannot have become another's.
+//! The daemon's child makes itself leader of a process group, see [`command`](crate::command), which is killed before the
+//! leader is reaped, so that its number cannot have become another's.
 //! A process can leave its group. It cannot leave a sandbox: that is a PID namespace, which the kernel empties before the
 //! first process in there counts as ended. Without one, those that left are found by their environment.
 
@@ -20,8 +21,8 @@ use crate::settings::Settings;
 /// How often the directory's size is looked at.
 const WATCH: Duration = Duration::from_millis(500);
 
-/// How long a sandbox may take to end after its first process was killed.
-const SANDBOX_ENDS: Duration = Duration::from_secs(2);
+/// How long what was killed may take to end.
+const ENDS_WITHIN: Duration = Duration::from_secs(2);
 
 /// How often processes that left their group are looked for.
 const MOST_ROUNDS: u32 = 10;
@@ -88,9 +89,13 @@ impl Group {
     fn end(&mut self) -> io::Result<ExitStatus> {
         self.is_over = true;
         let leader = pid(&self.leader)?;
+        let pidfd = pidfd_open(leader, PidfdFlags::empty())?;
         if self.is_sandboxed {
-            let _ = end_sandbox(leader);
+            let _ = end_sandbox(leader, &pidfd);
         }
+        // Itself too, as it may not lead a group yet; and first, as it could start another process.
+        let _ = pidfd_send_signal(&pidfd, Signal::KILL);
+        let _ = until_ended(&pidfd);
         let _ = kill_process_group(leader, Signal::KILL);
         let status = self.leader.wait();
         if !self.is_sandboxed {
@@ -110,24 +115,25 @@ impl Drop for Group {
     }
 }
 
-/// Kills the sandbox's first process, and waits until bubblewrap, its parent, has seen it end: then no process is left in
-/// there. Were bubblewrap killed itself, they would end at some time after.
-fn end_sandbox(bwrap: Pid) -> io::Result<()> {
-    let leader = pidfd_open(bwrap, PidfdFlags::empty())?;
-    let end = Instant::now() + SANDBOX_ENDS;
-    for child in children(bwrap)? {
-        let process = pidfd_open(child, PidfdFlags::empty())?;
-        // It may have ended before it was opened, and its number be another's.
-        if children(bwrap)?.contains(&child) {
-            kill_and_wait(&process, &leader, end)?;
+/// Kills the sandbox's first process, and waits until bubblewrap and with it the leader have seen it end: then no process
+/// is left in there. Were they killed themselves, it would end at some time after.
+fn end_sandbox(leader: Pid, pidfd: &OwnedFd) -> io::Result<()> {
+    for bwrap in children(leader)? {
+        for first in children(bwrap)? {
+            let process = pidfd_open(first, PidfdFlags::empty())?;
+            // It may have ended before it was opened, and its number be another's.
+            if children(bwrap)?.contains(&first) {
+                pidfd_send_signal(&process, Signal::KILL)?;
+                until_ended(pidfd)?;
+            }
         }
     }
     Ok(())
 }
 
-fn kill_and_wait(process: &OwnedFd, leader: &OwnedFd, end: Instant) -> io::Result<()> {
-    pidfd_send_signal(process, Signal::KILL)?;
-    let mut polled = [PollFd::from_borrowed_fd(leader.as_fd(), PollFlags::IN)];
+fn until_ended(process: &OwnedFd) -> io::Result<()> {
+    let end = Instant::now() + ENDS_WITHIN;
+    let mut polled = [PollFd::from_borrowed_fd(process.as_fd(), PollFlags::IN)];
     while polled[0].revents().is_empty() {
         let left = end.saturating_duration_since(Instant::now());
         if left.is_zero() {
