@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use edeposit_testkit::{Answer, Caller, Schema, wait_until};
 use edeposit_tests::{PATIENCE, World};
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 const CONVERSION: Duration = Duration::from_secs(60);
@@ -339,6 +339,35 @@ async fn a_stop_ends_conversions_that_do_not_end() -> Result<()> {
     fs::write(world.daemon.home().join("quick"), "")?;
     world.daemon.start()?.success()?;
     assert_eq!(answers(&caller, waiting).await?, 2);
+    until_nothing_is_left(&world).await
+}
+
+/// systemd sends SIGTERM to all processes of a unit: the daemon finishes what it has in hand all the same.
+#[tokio::test]
+async fn a_signal_to_all_processes_ends_no_conversion() -> Result<()> {
+    let world = world(json!({}), json!({})).await?;
+    let caller = world.start().await?;
+    let waiting = publish(&caller, 2, &request("txt", "pdf", CZECH.as_bytes())).await?;
+    wait_until("the converters run", CONVERSION, async || {
+        let converters = processes(&world)
+            .iter()
+            .filter(|line| line.contains("python"))
+            .count();
+        converters >= 2
+    })
+    .await?;
+    world.daemon.signal(Signal::TERM)?;
+    for process in processes(&world) {
+        let pid = process.split('"').nth(1).and_then(|pid| pid.parse().ok());
+        let pid = pid.and_then(Pid::from_raw).context("no pid")?;
+        // Some of them are short-lived.
+        let _ = kill_process(pid, Signal::TERM);
+    }
+    assert_eq!(answers(&caller, waiting).await?, 2);
+    wait_until("the daemon ends", PATIENCE, async || {
+        world.daemon.pid().is_none()
+    })
+    .await?;
     until_nothing_is_left(&world).await
 }
 

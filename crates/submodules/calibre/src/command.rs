@@ -1,8 +1,9 @@
 //! The converter's command line.
 //!
 //! 1. `setsid` makes the daemon's child leader of a session and process group, away from any terminal.
-//! 2. `setpriv` has the kernel send it SIGTERM when the daemon ends, however that ends.
-//! 3. `sh` stays, and kills the group at SIGTERM. It gives up if the daemon ended before. Its umask is for all.
+//! 2. `setpriv` has the kernel send it SIGUSR1 when the daemon ends, however that ends.
+//! 3. `sh` stays, and kills the group at SIGUSR1. It gives up if the daemon ended before. Its umask is for all; so is that it
+//!    ignores SIGTERM, which systemd sends to all processes of a unit: when to end is the daemon's decision.
 //! 4. `prlimit` sets the limits.
 //! 5. `bwrap` (bubblewrap), if it works here, starts the rest in namespaces of its own: it sees the system's programs and
 //!    the conversion's directory, has no network and no capability. When `sh`, the first process in there, ends with the
@@ -27,8 +28,7 @@ pub(crate) const INSIDE: &str = "/conversion";
 const SEARCH_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// Its first argument is the daemon's number. If that is not its parent, no signal will tell of the daemon's end.
-const LEADER: &str =
-    r#"trap 'kill -KILL 0' TERM; [ "$PPID" = "$0" ] || exit; umask 077; "$@" & wait $!"#;
+const LEADER: &str = r#"trap 'kill -KILL 0' USR1; trap '' TERM; [ "$PPID" = "$0" ] || exit; umask 077; "$@" & wait $!"#;
 
 /// Not the converter itself: a process can turn off the signal that tells of its parent's end.
 const FIRST_INSIDE: &str = r#""$@"; exit $?"#;
@@ -81,7 +81,7 @@ impl Converter {
                 }
                 Err(reason) => tracing::warn!(
                     reason,
-                    "conversions run without a sandbox: a book may make the converter read files of this machine; install bubblewrap"
+                    "conversions run without a sandbox: a book can have the converter read files of this machine; install bubblewrap"
                 ),
             }
         }
@@ -99,7 +99,7 @@ impl Converter {
         let mut command = Command::new(&self.setsid);
         command
             .arg(&self.setpriv)
-            .args(["--pdeathsig", "TERM", "--", "/bin/sh", "-c", LEADER])
+            .args(["--pdeathsig", "USR1", "--", "/bin/sh", "-c", LEADER])
             .arg(std::process::id().to_string())
             .arg(&self.prlimit)
             .args([

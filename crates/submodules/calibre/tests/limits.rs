@@ -169,6 +169,21 @@ async fn sizes_are_limited() {
     let error = world.convert("txt", "epub", b"x").await.unwrap_err();
     assert!(error.message.contains("MAX_OUTPUT_SIZE"), "{error}");
 
+    let script =
+        r#"mkdir "$2"; echo 12345 >"$2/a"; echo 12345 >"$2/b"; echo "OEB output written to $2""#;
+    for (limit, fits) in [(11, false), (1000, true)] {
+        let world = World::with_script(script, |settings| settings.max_output_size = limit);
+        let result = world.convert("txt", "oeb", b"x").await;
+        match result {
+            Ok(response) => assert!(fits && book(&response).starts_with(b"PK")),
+            Err(error) => assert!(
+                !fits && error.message.contains("MAX_OUTPUT_SIZE"),
+                "{error}"
+            ),
+        }
+        assert_eq!(world.leftovers(), 0);
+    }
+
     let many = r#"n=0; while :; do head -c 65536 /dev/zero >"tmp/$n"; n=$((n + 1)); done"#;
     let world = World::with_script(many, |settings| settings.max_temp_size = 1 << 20);
     let error = world.convert("txt", "epub", b"x").await.unwrap_err();
