@@ -139,7 +139,7 @@ mod tests {
         symlink(inside("kept"), inside("gone/link")).unwrap();
         symlink(inside("kept"), inside("gone/a/link")).unwrap();
         for locked in ["gone/a/locked/b", "gone/a/locked"] {
-            fs::set_permissions(inside(locked), PermissionsExt::from_mode(0)).unwrap();
+            fs::set_permissions(inside(locked), PermissionsExt::from_mode(0o000)).unwrap();
         }
         remove(&inside("gone")).unwrap();
         assert!(!inside("gone").exists());
