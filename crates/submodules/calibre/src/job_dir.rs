@@ -110,7 +110,7 @@ fn create(path: &Path) -> io::Result<File> {
 
 impl Drop for JobDir {
     fn drop(&mut self) {
-        if let Err(error) = remove(&self.path) {
+        if let Err(error) = remove_job(&self.path) {
             tracing::warn!(dir = %self.path.display(), %error, "cannot remove a conversion's directory: the next start tries again");
         }
     }
@@ -142,7 +142,7 @@ pub(crate) fn sweep(parent: &Path) -> io::Result<usize> {
         if killed > 0 {
             tracing::warn!(killed, dir = %path.display(), "killed processes of a conversion whose daemon was killed");
         }
-        match remove(&path) {
+        match remove_job(&path) {
             Ok(()) => removed += 1,
             Err(error) => tracing::warn!(
                 dir = %path.display(), %error,
@@ -160,6 +160,16 @@ fn left_behind(path: &Path) -> Option<File> {
     let ours =
         metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o077 == 0;
     (ours && dir.try_lock().is_ok()).then_some(dir)
+}
+
+/// The mark goes last: if the daemon is killed meanwhile, the next one must know what is left for its own.
+fn remove_job(path: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(path).into_iter().flatten().flatten() {
+        if entry.file_name() != MARK && fs::remove_file(entry.path()).is_err() {
+            remove(&entry.path())?;
+        }
+    }
+    remove(path)
 }
 
 /// Never through a symbolic link.
