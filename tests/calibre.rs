@@ -5,6 +5,7 @@ mod calibre_ends;
 mod calibre_world;
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
@@ -87,6 +88,35 @@ async fn what_fails_is_told_and_the_next_is_answered() -> Result<()> {
         assert!(told.ends_with("Kniha „Žluťoučký kůň“ nejde číst"), "{told}");
     }
     Ok(())
+}
+
+/// Where there is no bubblewrap the log warns and books are converted; if the settings require it, the daemon says why it
+/// does not start.
+#[tokio::test]
+async fn without_bubblewrap() -> Result<()> {
+    let mut world = world(json!({})).await?;
+    let programs = world.daemon.home().join("programs");
+    fs::create_dir(&programs)?;
+    for program in ["ebook-convert", "setsid", "setpriv", "prlimit"] {
+        symlink(Path::new("/usr/bin").join(program), programs.join(program))?;
+    }
+    world.daemon.set_env("PATH", &programs);
+    let refused = world.daemon.start()?;
+    assert_eq!(refused.code, Some(1));
+    let reason = "SANDBOX is required: bubblewrap is not installed";
+    assert!(refused.stderr.contains(reason), "{}", refused.stderr);
+
+    set(&world, json!({ "SANDBOX": "auto" }))?;
+    let caller = world.start().await?;
+    let warning = "conversions run without a sandbox";
+    assert!(
+        world.daemon.log().contains(warning),
+        "{}",
+        world.daemon.log()
+    );
+    book(&answer(&caller, request("txt", "pdf", CZECH.as_bytes())).await?)?;
+    world.daemon.stop()?.success()?;
+    until_nothing_is_left(&world).await
 }
 
 /// Defect 3: a conversion several heartbeats long is carried out once and answered once, on the connection it came by.

@@ -23,7 +23,7 @@ use crate::settings::{Sandbox, Settings};
 pub(crate) const DIR_VARIABLE: &str = "EDEPOSIT_CALIBRE_DIR";
 
 /// Where the conversion's directory is in the sandbox.
-pub(crate) const INSIDE: &str = "/conversion";
+pub(crate) const INSIDE: &str = "/edeposit-calibre";
 
 const SEARCH_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
