@@ -108,6 +108,23 @@ pub fn venv(dir: &Path, packages: &[&str]) -> Result<()> {
     .context("fetching from the Python Package Index")
 }
 
+/// The converter of e-books, its sandbox, and what looks into the PDF files it makes.
+pub fn calibre() -> Result<()> {
+    let programs = [
+        ("ebook-convert", "--version"),
+        ("bwrap", "--version"),
+        ("pdfinfo", "-v"),
+    ];
+    if programs
+        .iter()
+        .all(|(program, version)| succeeds(Command::new(program).arg(version)))
+    {
+        return Ok(());
+    }
+    println!("Calibre, bubblewrap or poppler's tools are missing: installing Debian's packages.");
+    install("", &["calibre", "bubblewrap", "poppler-utils"])
+}
+
 /// The parts of the Rust toolchain that are not in its minimal profile.
 pub fn rust_components() -> Result<()> {
     for (component, program) in [("rustfmt", "fmt"), ("clippy", "clippy")] {
