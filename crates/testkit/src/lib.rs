@@ -9,6 +9,7 @@
 //! - [`Caller`] publishes raw requests and reads answers with all their properties, as an old client sees them.
 //! - [`DaemonUnderTest`] runs a daemon's real binary with its own `$HOME`, and shows its log when the test fails.
 //! - [`clamd`] is a private ClamAV server that knows one signature.
+//! - [`sip`] checks submission packages with programs that are not ours.
 //! - [`web`] is a web server that misbehaves on demand.
 //! - [`xserver`] is a double of the catalogue's X-Server, with faults to be switched on.
 //!
@@ -25,6 +26,7 @@ mod load;
 mod node;
 mod proxy;
 mod schema;
+pub mod sip;
 mod wait;
 pub mod web;
 pub mod xserver;
