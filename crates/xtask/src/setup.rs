@@ -67,6 +67,16 @@ pub fn xmllint() -> Result<()> {
     install("", &["libxml2-utils"])
 }
 
+/// OpenSSH's SFTP client and server, without a daemon.
+pub fn sftp() -> Result<()> {
+    let has_server = Path::new("/usr/lib/openssh/sftp-server").exists();
+    if has_server && Path::new("/usr/bin/sftp").exists() {
+        return Ok(());
+    }
+    println!("SFTP is missing: installing Debian's packages.");
+    install("", &["openssh-client", "openssh-sftp-server"])
+}
+
 /// A Python with pika in `target/venv`, for the callers written in Python. Returns its path.
 pub fn python() -> Result<PathBuf> {
     let venv_dir = target_dir()?.join("venv");
