@@ -190,18 +190,27 @@ async fn exceptions_and_then_the_next_request() -> Result<()> {
     Ok(())
 }
 
-/// A missing export directory is told by `start`, which fails.
+/// What keeps the daemon from working is told by `start`, which fails.
 #[tokio::test]
-async fn no_export_directory() -> Result<()> {
+async fn nothing_starts_with_wrong_settings() -> Result<()> {
     let place = Place::new(&json!({})).await?;
-    std::fs::remove_dir(&place.out)?;
-    let start = place.world.daemon.start()?;
-    assert_eq!(start.code, Some(1));
-    let said = start.stdout + &start.stderr;
-    assert!(
-        said.contains("No such file or directory") && said.contains("edep2ltp"),
-        "{said}"
-    );
+    let daemon = &place.world.daemon;
+    let refused = |words: &[&str]| -> Result<()> {
+        let start = daemon.start()?;
+        assert_eq!(start.code, Some(1));
+        let said = start.stdout + &start.stderr;
+        assert!(words.iter().all(|word| said.contains(word)), "{said}");
+        Ok(())
+    };
+    place.configure(daemon, &json!({ "DIR_MODE": "0777" }))?;
+    refused(&["DIR_MODE", "0777", "ltp.json"])?;
+    place.configure(daemon, &json!({ "EXPORT_DIR": place.out.join("missing") }))?;
+    refused(&["No such file or directory", "edep2ltp/missing"])?;
+    place.configure(daemon, &json!({}))?;
+    daemon.write_settings("marcxml2mods.json", &json!({ "CASE_SELECTION": "any" }))?;
+    refused(&["CASE_SELECTION", "marcxml2mods.json"])?;
+    daemon.write_settings("marcxml2mods.json", &json!({}))?;
+    daemon.start()?.success()?;
     Ok(())
 }
 

@@ -81,12 +81,22 @@ impl Ltp {
         })
     }
 
-    /// Sets up with the settings found in the files and the environment, see [`settings`].
+    /// Sets up with the settings found in the files and the environment, see [`settings`] and
+    /// [`edeposit_marcxml2mods::settings`].
     ///
     /// # Errors
     /// The settings are wrong, or as [`new`](Self::new).
     pub fn from_settings() -> Result<Self, LtpError> {
-        Self::new(Settings::load()?)
+        let settings = Settings::load()?;
+        let mods = edeposit_marcxml2mods::Settings::load()?;
+        Ok(Self::new(settings)?.with_mods(mods))
+    }
+
+    /// Has records converted to MODS by these settings instead of the defaults.
+    #[must_use]
+    pub fn with_mods(self, mods: edeposit_marcxml2mods::Settings) -> Self {
+        let mods = Arc::new(mods);
+        Self { mods, ..self }
     }
 
     /// Lays out the package of a book, in place of an earlier one. Blocks; gives up when `stop` is cancelled. On an error
@@ -108,8 +118,6 @@ impl Ltp {
         if let Some(urn) = urn_nbn.filter(|urn| !urn.chars().all(info::is_xml)) {
             return Err(LtpError::UrnNbn(urn.chars().take(100).collect()));
         }
-        let record = Record::from_xml(&request.aleph_record)?;
-        let catalogued = Catalogued::of(&record)?;
         let mods = edeposit_marcxml2mods::convert(
             &request.aleph_record,
             Some(id.as_str()),
@@ -120,6 +128,7 @@ impl Ltp {
         if mods.is_empty() {
             return Err(LtpError::NoMods);
         }
+        let catalogued = Catalogued::of(&Record::from_xml(&request.aleph_record)?)?;
 
         let export = Dir::open(&settings.export_dir)?;
         let lock = Lock::wait(&export, id.as_str(), stop)?;

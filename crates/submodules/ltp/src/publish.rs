@@ -23,6 +23,9 @@ const SET_ASIDE: &str = ".old-";
 /// Characters of the random part of a name.
 const RANDOM: usize = 8;
 
+/// Names have 255 bytes at most.
+const LONGEST_SHOWN: usize = 200;
+
 /// A directory in the making. Dropping it deletes what its temporary name stands for: an unfinished package, or the
 /// earlier one that was replaced.
 pub(crate) struct Temporary<'a> {
@@ -99,7 +102,7 @@ pub(crate) fn clear_states(
         let aside = match owner(export, &name, id) {
             Owner::Other => continue,
             Owner::This => temporary_name(id.as_str()),
-            Owner::Unknown => format!("{SET_ASIDE}{}-{name}", random()),
+            Owner::Unknown => set_aside_name(&name, id),
         };
         match export.rename(&name, &aside, RenameFlags::NOREPLACE) {
             Err(Errno::NOENT) => continue,
@@ -170,6 +173,16 @@ fn random() -> String {
     std::iter::repeat_with(fastrand::alphanumeric)
         .take(RANDOM)
         .collect()
+}
+
+/// The state's name stays readable, unless it is so long that it could not be made longer.
+fn set_aside_name(name: &str, id: &BookId) -> String {
+    let shown = if name.len() > LONGEST_SHOWN {
+        id.as_str()
+    } else {
+        name
+    };
+    format!("{SET_ASIDE}{}-{shown}", random())
 }
 
 /// Which book a temporary name belongs to; none if the name is not of our making.

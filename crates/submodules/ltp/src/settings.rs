@@ -19,6 +19,7 @@ use std::path::PathBuf;
 use edeposit_settings::{Constants, Default as Value, Error, Sources};
 
 use crate::checksums::Algorithm;
+use crate::states::is_success;
 
 const FILE: &str = "ltp.json";
 
@@ -101,6 +102,10 @@ fn prefix(constants: &Constants) -> Result<String, Error> {
         let problem = format!(
             "'{prefix}' cannot begin the name of a package: no leading dot, no slash, {LONGEST_PREFIX} bytes at most"
         );
+        return Err(constants.invalid(name, &problem));
+    }
+    if is_success(prefix) {
+        let problem = format!("'{prefix}' says that the archive has taken the package over");
         return Err(constants.invalid(name, &problem));
     }
     Ok(prefix.to_owned())
@@ -196,6 +201,7 @@ mod tests {
             r#"{"EXPORT_PREFIX": "a/b"}"#,
             r#"{"EXPORT_PREFIX": "../"}"#,
             r#"{"EXPORT_PREFIX": ".x"}"#,
+            r#"{"EXPORT_PREFIX": "Done_"}"#,
             r#"{"DIR_MODE": "0777"}"#,
             r#"{"DIR_MODE": "0660"}"#,
             r#"{"DIR_MODE": "rwx"}"#,

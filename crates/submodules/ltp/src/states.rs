@@ -58,7 +58,8 @@ impl State {
     }
 }
 
-fn is_success(state: &str) -> bool {
+/// Whether a state means that the archive has taken the package over.
+pub(crate) fn is_success(state: &str) -> bool {
     let state = state.strip_prefix('_').unwrap_or(state);
     let state = state.strip_suffix('_').unwrap_or(state);
     SUCCESS.iter().any(|word| state.eq_ignore_ascii_case(word))

@@ -100,7 +100,7 @@ fn errors_leave_nothing() {
         ),
         (
             bad(|r| r.aleph_record = "<record><x".to_owned()),
-            "ValueError",
+            "XMLSyntaxError",
             "broken",
         ),
         (
