@@ -56,7 +56,7 @@ pub(crate) fn suffix(filename: &str) -> &str {
 mod tests {
     use super::*;
 
-    /// Section 6, row 1: an id was a path.
+    /// Defect 1: an id was a path.
     #[test]
     fn ids_are_no_paths() {
         for id in [
@@ -97,7 +97,7 @@ mod tests {
         );
     }
 
-    /// Section 4.1, and section 6, row 11: any characters, any length.
+    /// Defect 11: any characters, any length.
     #[test]
     fn suffixes() {
         for (name, expected) in [

@@ -83,7 +83,7 @@ mod tests {
         }
     }
 
-    /// Section 6, row 10: a large file comes in pieces, and whole.
+    /// Defect 10: a large file comes in pieces, and whole.
     #[test]
     fn a_large_file_comes_in_pieces() {
         let data: Vec<u8> = (0..200_000_u32).flat_map(u32::to_le_bytes).collect();

@@ -179,7 +179,7 @@ mod tests {
         assert_eq!(of(&[d("X"), a("")]).unwrap().creator, "X");
     }
 
-    /// Section 6, row 15: the creator's absence was an IndexError.
+    /// Defect 14: the creator's absence was an IndexError.
     #[test]
     fn a_missing_creator_is_told() {
         let error = Catalogued::of(&record(&field("040", 'a', "X"))).unwrap_err();
@@ -189,7 +189,7 @@ mod tests {
         );
     }
 
-    /// Section 6, row 14: `A &amp; B` came out as `A &amp;amp; B`, and publishers in any order.
+    /// Defect 13: `A &amp; B` came out as `A &amp;amp; B`, and publishers in any order.
     #[test]
     fn publishers_are_decoded_and_in_order() {
         let catalogued = Catalogued::of(&record(
@@ -209,7 +209,7 @@ mod tests {
         );
     }
 
-    /// Section 6, row 12: a titleid without type, a constant itemtotal.
+    /// Defect 12: a titleid without type, a constant itemtotal.
     #[test]
     fn only_what_there_is() {
         let catalogued = Catalogued::of(&record(&field("910", 'a', "X"))).unwrap();

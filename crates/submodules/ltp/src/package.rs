@@ -206,7 +206,7 @@ impl<'a> Output<'a> {
 mod tests {
     use super::*;
 
-    /// Section 4.1: the original wrote `%d` into the name of a second document.
+    /// The original wrote `%d` into the name of a second document.
     #[test]
     fn names_of_documents() {
         assert_eq!(mods_name(0), "mods_volume.xml");

@@ -167,12 +167,12 @@ mod tests {
         Settings::load_sources(&sources)
     }
 
-    /// Section 2: the original never read the file it documented.
+    /// Defect 16, and the file: the original never read the file it documented.
     #[test]
     fn the_file_in_home_has_effect() {
         let settings = load(
             r#"{"EXPORT_DIR": "/srv/out", "EXPORT_PREFIX": "ready_", "DIR_MODE": "2770", "FILE_MODE": "0640",
-                "MAX_FILE_SIZE": 5, "MIN_FREE_BYTES": 0, "CHECKSUMS": ["SHA512", "MD5", "SHA512"], "TEMP_DIR": "/x"}"#,
+                "MAX_FILE_SIZE": 5, "MIN_FREE_BYTES": 0, "CHECKSUMS": ["SHA512", "MD5", "SHA512"], "TEMP_DIR": "/x", "IMPORT_DIR": "/y"}"#,
         )
         .unwrap();
         assert_eq!(

@@ -136,7 +136,7 @@ mod tests {
             .map(|state| (state.text, state.rank == Rank::Success))
     }
 
-    /// Section 4.5, and section 6, row 9: `U_ok` was no success.
+    /// Defect 9: `U_ok` was no success.
     #[test]
     fn states_of_names() {
         for (name, exported, text) in [
@@ -160,7 +160,7 @@ mod tests {
         assert_eq!(of("done_", U), None);
     }
 
-    /// Section 6, row 8: `1` matched every name with a 1.
+    /// Defect 8: `1` matched every name with a 1.
     #[test]
     fn an_id_in_another_one() {
         for name in ["complete_21", "done_12", "1a", "a1", "complete_1.2"] {

@@ -13,7 +13,7 @@ use edeposit_ltp::{Ltp, LtpError};
 use edeposit_testkit::sip;
 use tokio_util::sync::CancellationToken;
 
-/// Section 6, row 1: an id that is a path deleted any directory and wrote outside.
+/// Defect 1: an id that is a path deleted any directory and wrote outside.
 #[test]
 fn ids_that_are_paths() {
     let place = Place::new();
@@ -48,7 +48,7 @@ fn ids_that_are_paths() {
     place.clean();
 }
 
-/// Section 6, row 1: nor by links that somebody has put where files of ours go.
+/// Defect 1: nor by links that somebody has put where files of ours go.
 #[test]
 fn links_in_the_way() {
     let place = Place::new();
@@ -66,7 +66,7 @@ fn links_in_the_way() {
     assert_eq!(sip::visible(&outside).unwrap(), [""; 0]);
 }
 
-/// Section 6, rows 7, 10 and 15: the error's own words, nothing left, and what was there before is as it was.
+/// Defects 7, 10 and 14: the error's own words, nothing left, and what was there before is as it was.
 #[test]
 fn errors_leave_nothing() {
     let place = Place::with(|settings| settings.max_file_size = 100_000);

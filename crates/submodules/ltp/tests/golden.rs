@@ -5,7 +5,7 @@ mod common;
 use common::{Place, U, as_json, react, request};
 use serde_json::json;
 
-/// Also section 6, row 2: it is where the archive looks for it, and not below the working directory.
+/// Also defect 2: it is where the archive looks for it, and not below the working directory.
 #[tokio::test]
 async fn the_example() {
     let place = Place::new();

@@ -47,7 +47,7 @@ fn a_real_book() {
     assert!(!info.contains("urnnbn"), "{info}");
 }
 
-/// Section 6, row 11: whatever the publisher calls the file, its name in the package is harmless.
+/// Defect 11: whatever the publisher calls the file, its name in the package is harmless.
 #[test]
 fn hostile_file_names() {
     let place = Place::new();
@@ -101,7 +101,7 @@ fn broken_lines() {
     assert_eq!(read, b"PK\x03\x04\x0a\0\0\0\0\0");
 }
 
-/// Section 6, row 6: packages were world-writable. Modes are the settings' whatever the umask; while it is built, nobody
+/// Defect 6: packages were world-writable. Modes are the settings' whatever the umask; while it is built, nobody
 /// else may look in.
 #[test]
 fn modes() {
