@@ -338,6 +338,28 @@ async fn no_room_for_a_while() -> Result<()> {
     place.verify()
 }
 
+/// Defect 10: a large file was in memory three times. Here it is there as the message and, while that is read, as the text
+/// in it; never as bytes.
+#[tokio::test]
+async fn a_large_file_in_memory() -> Result<()> {
+    let place = Place::new(&json!({})).await?;
+    let caller = place.world.start().await?;
+    let pid = place.world.daemon.pid().context("a pid")?;
+    let peak = || -> Result<usize> {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.context("no VmHWM")?.trim().trim_end_matches(" kB");
+        Ok(kib.parse::<usize>()? * 1024)
+    };
+    let before = peak()?;
+    let body = export(&vec![8; LARGE]);
+    let size = body.len();
+    assert_eq!(caller.call(body).await?.text(), "true");
+    let more = peak()? - before;
+    assert!(more < size / 2 * 5, "{more} bytes for {size}");
+    place.verify()
+}
+
 /// A caller written in Python, as the deposit system's front end is.
 #[tokio::test]
 async fn a_python_caller_is_served() -> Result<()> {

@@ -64,25 +64,25 @@ pub enum LtpError {
     NotFound(String),
 
     /// The system refuses something. The words are Python's.
-    #[error("[Errno {}] {}: '{}' ({doing})", .source.raw_os_error(), words(*.source), .path.display())]
+    #[error("[Errno {}] {}: '{}' ({doing})", .errno.raw_os_error(), words(*.errno), .path.display())]
     System {
         /// What was being done.
         doing: &'static str,
         /// To which file or directory.
         path: PathBuf,
         /// Why not.
-        source: Errno,
+        errno: Errno,
     },
 
     /// The export directory's file system cannot exchange two directories in one step.
     #[error(
-        "the file system of EXPORT_DIR '{}' cannot exchange two directories in one step (renameat2 with RENAME_EXCHANGE: {}), so no package could be replaced safely. Use a local file system, such as ext4, xfs or btrfs", .path.display(), words(*.source)
+        "the file system of EXPORT_DIR '{}' cannot exchange two directories in one step (renameat2 with RENAME_EXCHANGE: {}), so no package could be replaced safely. Use a local file system, such as ext4, xfs or btrfs", .path.display(), words(*.errno)
     )]
     NoExchange {
         /// The directory.
         path: PathBuf,
         /// What the system said.
-        source: Errno,
+        errno: Errno,
     },
 
     /// The settings are wrong.
@@ -97,10 +97,10 @@ pub enum LtpError {
 impl LtpError {
     /// For `map_err`: what was refused while `doing` something to `path`.
     pub(crate) fn at(doing: &'static str, path: &Path) -> impl FnOnce(Errno) -> Self {
-        move |source| Self::System {
+        move |errno| Self::System {
             doing,
             path: path.to_owned(),
-            source,
+            errno,
         }
     }
 }

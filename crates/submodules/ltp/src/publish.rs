@@ -159,9 +159,9 @@ pub(crate) fn try_exchange(export: &Dir) -> Result<(), LtpError> {
     let one = Temporary::new(export, &id, &lock)?;
     let other = Temporary::new(export, &id, &lock)?;
     one.rename(&other.name, RenameFlags::EXCHANGE)
-        .map_err(|source| LtpError::NoExchange {
+        .map_err(|errno| LtpError::NoExchange {
             path: export.path().to_owned(),
-            source,
+            errno,
         })
 }
 
