@@ -83,21 +83,46 @@ fn its_intended_documents_byte_by_byte() {
     assert_eq!(found, 2);
 }
 
-/// Without the accidents of white space the elements are the same. One record shows a defect: its language is no code.
+/// What section 6 of the catalogue of defects changes in these documents: in the original's, and in ours.
+const MENDED: [(&str, &str); 5] = [
+    // 4: the UUID stood inside a related item
+    (
+        "    <mods:identifier type=\"uuid\">0f7a4b1e-0d0e-4d0a-8f57-0a5a4dfe0003</mods:identifier>\n",
+        "",
+    ),
+    (
+        "  <mods:identifier type=\"ccnb\">cnb001122037",
+        "  <mods:identifier type=\"uuid\">0f7a4b1e-0d0e-4d0a-8f57-0a5a4dfe0003</mods:identifier>\n  \
+         <mods:identifier type=\"ccnb\">cnb001122037",
+    ),
+    // 5: an emptied related item that was not the first stayed
+    ("  <mods:relatedItem>\n      </mods:relatedItem>\n", ""),
+    // 12: a language that is no code
+    (
+        "  <mods:language>\n    <mods:languageTerm authority=\"iso639-2b\" type=\"code\">0-c</mods:languageTerm>\n  \
+         </mods:language>\n",
+        "",
+    ),
+    // 16: a list of areas that MODS does not know
+    (" authority=\"czenas\">e-xr-pg", ">e-xr-pg"),
+];
+
+/// Without the accidents of white space the elements are the same, save for defects that show.
 #[test]
 fn the_same_elements_without_its_accidents() {
+    let mut unseen = MENDED.to_vec();
     for sample in Sample::all() {
         let documents = sample.convert(&Settings::default());
         let expected = sample.expected("mods");
         assert_eq!(documents.len(), expected.len());
-        for (document, expected) in documents.iter().zip(&expected) {
-            let no_code = "  <mods:language>\n    <mods:languageTerm authority=\"iso639-2b\" \
-                type=\"code\">0-c</mods:languageTerm>\n  </mods:language>\n";
-            assert_eq!(expected.contains(no_code), sample.name == "deleted_oai");
-            let expected = expected.replace(no_code, "");
+        for (document, expected) in documents.iter().zip(expected) {
+            unseen.retain(|(from, _)| !expected.contains(from));
+            let mend = |text: String, (from, to): &(&str, &str)| text.replace(from, to);
+            let expected = MENDED.iter().fold(expected, mend);
             assert_eq!(canonical(document), canonical(&expected), "{}", sample.name);
         }
     }
+    assert!(unseen.is_empty(), "{unseen:?}");
 }
 
 /// Small inputs, mostly bad ones.

@@ -115,3 +115,24 @@ pub fn elements_with(lines: &str, settings: &Settings) -> Vec<String> {
     }
     elements
 }
+
+/// Whether the documents are valid MODS 3.4, by xmllint; what it says otherwise.
+pub fn validate<'a>(documents: impl IntoIterator<Item = &'a str>) -> Result<(), String> {
+    let directory = tempfile::tempdir().unwrap();
+    let mut command = std::process::Command::new("xmllint");
+    command.args(["--nonet", "--noout", "--schema"]);
+    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/schema/mods-3-4.xsd"));
+    for (index, document) in documents.into_iter().enumerate() {
+        let path = directory.path().join(format!("{index}.xml"));
+        std::fs::write(&path, document).unwrap();
+        command.arg(path);
+    }
+    let output = command
+        .output()
+        .expect("xmllint is missing: cargo xtask test installs it, or apt-get install libxml2-utils");
+    let said = String::from_utf8_lossy(&output.stderr);
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(said.lines().filter(|line| !line.ends_with(" validates")).collect()),
+    }
+}
