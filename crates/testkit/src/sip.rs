@@ -94,10 +94,12 @@ pub fn verify(package: &Path, id: &str) -> Result<()> {
         .cloned()
         .chain([manifest.clone(), info.clone()]);
     let expected: BTreeSet<String> = expected.collect();
-    let more =
-        |name: &String| !expected.contains(name) && !(name.starts_with("SHA") && name.contains(id));
+    let unexpected = found.difference(&expected);
+    let unexpected: Vec<_> = unexpected
+        .filter(|name| !(name.starts_with("SHA") && name.contains(id)))
+        .collect();
     ensure!(
-        expected.is_subset(&found) && !found.iter().any(more),
+        expected.is_subset(&found) && unexpected.is_empty(),
         "the package has {found:?}, not {expected:?}"
     );
     run(package, "sed 's# /#  #' MD5_*.md5 | md5sum -c --strict")?;

@@ -118,7 +118,7 @@ fn words(errno: Errno) -> String {
 impl From<LtpError> for Exception {
     fn from(error: LtpError) -> Self {
         let text = error.to_string();
-        let exception = match error {
+        match error {
             LtpError::Conversion(error) => return error.into(),
             LtpError::Padding => Self::type_error(text),
             LtpError::NoSpace { .. } | LtpError::System { .. } | LtpError::NoExchange { .. } => {
@@ -126,8 +126,7 @@ impl From<LtpError> for Exception {
             }
             LtpError::GivenUp => Self::builtin("RuntimeError", text),
             _ => Self::value_error(text),
-        };
-        exception
+        }
     }
 }
 
