@@ -58,7 +58,7 @@ pub fn clamav() -> Result<()> {
     )
 }
 
-/// libxml's checker of XML documents.
+/// `xmllint`, which says whether documents are valid against a schema.
 pub fn xmllint() -> Result<()> {
     if succeeds(Command::new("xmllint").arg("--version")) {
         return Ok(());

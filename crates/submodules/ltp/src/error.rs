@@ -119,7 +119,7 @@ impl From<LtpError> for Exception {
     fn from(error: LtpError) -> Self {
         let text = error.to_string();
         match error {
-            LtpError::Conversion(error) => return error.into(),
+            LtpError::Conversion(error) => error.into(),
             LtpError::Padding => Self::type_error(text),
             LtpError::NoSpace { .. } | LtpError::System { .. } | LtpError::NoExchange { .. } => {
                 Self::builtin("OSError", text)
