@@ -210,4 +210,28 @@ mod tests {
             assert_eq!(book_of(other), None, "{other}");
         }
     }
+
+    /// The archive is quick, and renames the new package before the states of earlier ones are removed: it stays.
+    #[test]
+    fn a_package_that_is_taken_at_once() {
+        let home = tempfile::tempdir().unwrap();
+        let export = Dir::open(home.path()).unwrap();
+        let id = BookId::new("1").unwrap();
+        let lock = Lock::attempt(&export, "1").unwrap().unwrap();
+        let earlier = export.make("done_1").unwrap();
+        earlier.create("info_1.xml").unwrap();
+        let temporary = Temporary::new(&export, "1", &lock).unwrap();
+        temporary.dir().create("info_1.xml").unwrap();
+        temporary
+            .publish("complete_1", |new| {
+                let rename = |from, to| export.rename(from, to, RenameFlags::NOREPLACE);
+                rename("complete_1", "loading_1").unwrap();
+                clear_states(&export, &id, "complete_", new)
+            })
+            .unwrap();
+        drop(lock);
+        let mut names = export.names().unwrap();
+        names.sort();
+        assert_eq!(names, [LOCKS, "loading_1"]);
+    }
 }

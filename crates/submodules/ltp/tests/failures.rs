@@ -11,6 +11,7 @@ use edeposit_amqpdaemon::Exception;
 use edeposit_ltp::messages::ExportRequest;
 use edeposit_ltp::{Ltp, LtpError};
 use edeposit_testkit::sip;
+use proptest::prelude::*;
 use tokio_util::sync::CancellationToken;
 
 /// Defect 1: an id that is a path deleted any directory and wrote outside.
@@ -46,6 +47,34 @@ fn ids_that_are_paths() {
         ["out", "precious"]
     );
     place.clean();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// Defects 1 and 11: whatever a message has for the id and the file's name, all that comes of it is one package with
+    /// its files where they belong, or an error.
+    #[test]
+    fn nothing_from_a_message_is_a_path(
+        book_uuid in "([a-c./_-]|\\PC|\\x00){0,6}",
+        filename in "([a-c./]|\\PC|\\x00){0,9}",
+    ) {
+        let place = Place::new();
+        let request = ExportRequest { book_uuid: book_uuid.clone(), filename, ..request() };
+        let done = place.export(&request);
+        let expected = done.map_or(vec![], |()| vec![format!("complete_{book_uuid}")]);
+        prop_assert_eq!(sip::visible(&place.out()).unwrap(), expected.clone());
+        prop_assert_eq!(sip::visible(place.home.path()).unwrap(), ["out"]);
+        place.clean();
+        for package in expected {
+            let list = sip::run(&place.path(&package), "find . -type f | wc -l").unwrap();
+            prop_assert_eq!(list.trim(), "4");
+            let names = sip::visible(&place.path(&package).join("original")).unwrap();
+            let (stem, suffix) = names[0].rsplit_once('.').unwrap();
+            prop_assert_eq!(stem, format!("oc_{book_uuid}"));
+            prop_assert!(suffix.bytes().all(|b| b.is_ascii_alphanumeric()));
+        }
+    }
 }
 
 /// Defect 1: nor by links that somebody has put where files of ours go.
