@@ -58,6 +58,15 @@ pub fn clamav() -> Result<()> {
     )
 }
 
+/// `xmllint`, which says whether documents are valid against a schema.
+pub fn xmllint() -> Result<()> {
+    if succeeds(Command::new("xmllint").arg("--version")) {
+        return Ok(());
+    }
+    println!("xmllint is missing: installing Debian's package.");
+    install("", &["libxml2-utils"])
+}
+
 /// A Python with pika in `target/venv`, for the callers written in Python. Returns its path.
 pub fn python() -> Result<PathBuf> {
     let venv_dir = target_dir()?.join("venv");
