@@ -27,7 +27,10 @@ use crate::{IntoReact, React};
 /// How long handlers that were cut off may take to release what they hold.
 const HANDLERS_END: Duration = Duration::from_secs(1);
 
-type OwnCommand = (clap::Command, Box<dyn FnOnce(&clap::ArgMatches) -> ExitCode>);
+type OwnCommand = (
+    clap::Command,
+    Box<dyn FnOnce(&clap::ArgMatches) -> ExitCode>,
+);
 type Setup = Box<dyn FnOnce() -> anyhow::Result<Box<dyn React>>>;
 
 /// A daemon that answers the requests of one submodule.

@@ -136,7 +136,11 @@ mod tests {
         assert_eq!(own_matches.get_one::<String>("FILE").unwrap(), "x.xml");
         let started = own().get_matches_from(["daemon", "start", "-f"]);
         assert!(Cli::from_arg_matches(&started).unwrap().foreground);
-        for wrong in [["daemon", "stat"].as_slice(), &["daemon", "convert"], &["daemon"]] {
+        for wrong in [
+            ["daemon", "stat"].as_slice(),
+            &["daemon", "convert"],
+            &["daemon"],
+        ] {
             assert!(own().try_get_matches_from(wrong).is_err(), "{wrong:?}");
         }
     }

@@ -16,13 +16,17 @@ pub enum Request {
 }
 
 /// Convert a catalogue record to MODS. All three fields have to be there; two may be null.
+///
+/// (Read by a function of its own, an `Option` must not be left out.)
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConversionRequest {
     /// The record itself, MARCXML or OAI MARC. Never a path.
     pub marc_xml: String,
     /// The package's UUID; null or empty: the document gets none.
+    #[serde(deserialize_with = "Option::deserialize")]
     pub uuid: Option<String>,
     /// Where the electronic publication is.
+    #[serde(deserialize_with = "Option::deserialize")]
     pub url: Option<String>,
 }
 

@@ -48,11 +48,18 @@ fn an_invalid_document_is_told() {
         ("type=\"code\"", "kind=\"code\""),
     ] {
         let record = record("LDR 00000nam a2200000 a 4500\n245 10 $aA");
-        let valid =
-            convert_monograph(&record, None, Some("http://a.example/"), &Settings::default());
+        let valid = convert_monograph(
+            &record,
+            None,
+            Some("http://a.example/"),
+            &Settings::default(),
+        );
         let valid = valid.unwrap();
         assert!(valid.contains(from), "{from}");
-        assert!(validate([valid.replace(from, to).as_str()]).is_err(), "{from}");
+        assert!(
+            validate([valid.replace(from, to).as_str()]).is_err(),
+            "{from}"
+        );
     }
 }
 

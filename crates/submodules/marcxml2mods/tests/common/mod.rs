@@ -94,9 +94,13 @@ pub fn elements(lines: &str) -> Vec<String> {
     elements_with(lines, &compat())
 }
 
+/// The document of a record.
+pub fn document(lines: &str, settings: &Settings) -> String {
+    convert_monograph(&record(lines), None, Some("http://u.example/"), settings).unwrap()
+}
+
 pub fn elements_with(lines: &str, settings: &Settings) -> Vec<String> {
-    let document =
-        convert_monograph(&record(lines), None, Some("http://u.example/"), settings).unwrap();
+    let document = document(lines, settings);
     let body = document.split_once("xlink.xsd\">\n").unwrap().1;
     let body = body.strip_suffix("</mods:mods>\n").unwrap();
     let mut elements: Vec<String> = Vec::new();
@@ -127,12 +131,58 @@ pub fn validate<'a>(documents: impl IntoIterator<Item = &'a str>) -> Result<(), 
         std::fs::write(&path, document).unwrap();
         command.arg(path);
     }
-    let output = command
-        .output()
-        .expect("xmllint is missing: cargo xtask test installs it, or apt-get install libxml2-utils");
+    let output = command.output().expect(
+        "xmllint is missing: cargo xtask test installs it, or apt-get install libxml2-utils",
+    );
     let said = String::from_utf8_lossy(&output.stderr);
     match output.status.success() {
         true => Ok(()),
-        false => Err(said.lines().filter(|line| !line.ends_with(" validates")).collect()),
+        false => Err(said
+            .lines()
+            .filter(|line| !line.ends_with(" validates"))
+            .collect()),
+    }
+}
+
+/// The top-level elements of this name.
+pub fn of(name: &str, lines: &str) -> Vec<String> {
+    only(name, elements(lines))
+}
+
+pub fn only(name: &str, elements: Vec<String>) -> Vec<String> {
+    let is_such = |element: &String| {
+        let rest = element
+            .strip_prefix('<')
+            .and_then(|rest| rest.strip_prefix(name));
+        rest.is_some_and(|rest| rest.starts_with([' ', '>', '/']))
+    };
+    elements.into_iter().filter(is_such).collect()
+}
+
+/// 008 with these texts at these positions.
+pub fn f008(parts: &[(usize, &str)]) -> String {
+    let mut text = vec![' '; 40];
+    for (at, part) in parts {
+        for (offset, character) in part.chars().enumerate() {
+            text[at + offset] = character;
+        }
+    }
+    text[39] = 'd';
+    text[0] = '2';
+    format!("008 {}", text.into_iter().collect::<String>())
+}
+
+pub fn leader(parts: &[(usize, char)]) -> String {
+    let mut text: Vec<char> = "00000n   2200000 i 4500 ".chars().collect();
+    for (at, character) in parts {
+        text[*at] = *character;
+    }
+    format!("LDR {}", text.into_iter().collect::<String>())
+}
+
+/// All rows of one table: name of the elements, record, what they are.
+pub fn check(rows: &[(&str, &str, &[&str])]) {
+    for (name, lines, expected) in rows {
+        assert_eq!(of(name, lines), *expected, "{lines}");
     }
 }
