@@ -78,7 +78,7 @@ fn the_work_of_others_is_not_rubbish() {
     let mut starts = 0;
     std::thread::scope(|scope| {
         let other = scope.spawn(|| {
-            for _ in 0..10 {
+            for _ in 0..20 {
                 let request = request_with(&vec![5; 300_000]);
                 place.export(&request).unwrap();
             }
@@ -88,7 +88,7 @@ fn the_work_of_others_is_not_rubbish() {
             starts += 1;
         }
     });
-    assert!(starts > 10);
+    assert!(starts > 3);
     place.exported(&request());
 }
 
