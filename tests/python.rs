@@ -219,3 +219,33 @@ async fn a_python_rpc_client_is_served() -> Result<()> {
     assert_eq!(world.vhost.depth("plone").await?.0, 0);
     Ok(())
 }
+
+/// Records in both directions across languages: pika's caller, marcxml2modsd's documents.
+#[tokio::test]
+async fn a_python_caller_has_a_record_converted() -> Result<()> {
+    let schema = edeposit_testkit::Schema::new("export");
+    let world = World::new("edeposit_amqp_marcxml2modsd", "MX2MODS", schema, &json!({})).await?;
+    world.daemon.start()?.success()?;
+    let record = "<record><leader>-----nam-a22------a-4500</leader><datafield tag='245' ind1='1' ind2='0'>\
+        <subfield code='a'>Žluťoučký kůň &amp; spol. /</subfield></datafield></record>";
+    let request = |marc_xml: &str| {
+        let request = json!({"__nt_name": "ConversionRequest", "marc_xml": marc_xml,
+            "uuid": "u-1", "url": "http://a.example/?b=1&c=2"});
+        json!({ "body": request.to_string() })
+    };
+    let answers = call(
+        &world,
+        "caller.py",
+        &[],
+        &json!([request(record), request("no record")]),
+    )?;
+    assert_eq!(answers[0]["exchange"], "export");
+    assert_eq!(answers[0]["content_type"], "application/json");
+    let body: Value = serde_json::from_str(answers[0]["body"].as_str().context("a body")?)?;
+    assert_eq!(body["__nt_name"], "ConversionResponse");
+    let document = body["mods_files"][0].as_str().context("a document")?;
+    assert!(document.contains("<mods:title>Žluťoučký kůň &amp; spol</mods:title>"));
+    assert!(document.contains("?b=1&amp;c=2</mods:electronicLocator>"));
+    assert_eq!(answers[1]["headers"]["exception_name"], "ValueError");
+    Ok(())
+}

@@ -27,6 +27,10 @@ use crate::{IntoReact, React};
 /// How long handlers that were cut off may take to release what they hold.
 const HANDLERS_END: Duration = Duration::from_secs(1);
 
+type OwnCommand = (
+    clap::Command,
+    Box<dyn FnOnce(&clap::ArgMatches) -> ExitCode>,
+);
 type Setup = Box<dyn FnOnce() -> anyhow::Result<Box<dyn React>>>;
 
 /// A daemon that answers the requests of one submodule.
@@ -72,6 +76,7 @@ pub struct AmqpDaemon {
     metrics: Option<MetricsAddress>,
     wait_for_broker: bool,
     strict_order: bool,
+    own_command: Option<OwnCommand>,
 }
 
 /// Where a daemon works, if not by its name.
@@ -107,6 +112,7 @@ impl AmqpDaemon {
             metrics: None,
             wait_for_broker: false,
             strict_order: false,
+            own_command: None,
         }
     }
 
@@ -114,6 +120,18 @@ impl AmqpDaemon {
     #[must_use]
     pub fn about(mut self, about: &str) -> Self {
         self.about = about.to_owned();
+        self
+    }
+
+    /// Adds a command beside `start` and the others: for what the submodule can do without a broker. It runs in place of
+    /// the daemon, in the foreground, and its exit code is the process's.
+    #[must_use]
+    pub fn own_command(
+        mut self,
+        command: clap::Command,
+        run: impl FnOnce(&clap::ArgMatches) -> ExitCode + 'static,
+    ) -> Self {
+        self.own_command = Some((command, Box::new(run)));
         self
     }
 
@@ -158,7 +176,12 @@ impl AmqpDaemon {
     #[must_use]
     pub fn run_from_args(mut self) -> ExitCode {
         let program = Runner::program_name();
-        let cli = Cli::parse_args(&program, &self.about);
+        let (command, run_own) = self.own_command.take().unzip();
+        let cli = match (Cli::parse_args(&program, &self.about, command), run_own) {
+            (Ok(cli), _) => cli,
+            (Err(own), Some(run_own)) => return run_own(&own),
+            (Err(_), None) => return ExitCode::FAILURE,
+        };
         // Only for the time limits here: what is wrong with the settings is said when the daemon runs, and must not keep
         // one from being stopped.
         let drain_time = Settings::load_from(cli.settings.as_deref())

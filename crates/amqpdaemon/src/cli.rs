@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{CommandFactory, FromArgMatches, Parser};
+use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, Parser};
 use edeposit_daemonwrapper::Action;
 
 use crate::metrics_server::MetricsAddress;
@@ -65,15 +65,35 @@ fn action() -> impl TypedValueParser<Value = Action> {
 }
 
 impl Cli {
-    /// Reads the process's command line. Help, version and errors end the process: exit 0 for the first two, else 2.
-    pub(crate) fn parse_args(program: &str, about: &str) -> Self {
-        let command = Self::command()
+    /// Reads the process's command line; an error is what was typed for the daemon's `own` command. Help, version and
+    /// mistakes end the process: exit 0 for the first two, else 2.
+    pub(crate) fn parse_args(
+        program: &str,
+        about: &str,
+        own: Option<Command>,
+    ) -> Result<Self, ArgMatches> {
+        let mut matches = Self::with_own(own)
             .name(program.to_owned())
             .bin_name(program)
             .about(about.to_owned())
-            .after_help(after_help(program));
-        let matches = command.get_matches();
-        Self::from_arg_matches(&matches).unwrap_or_else(|e| e.exit())
+            .after_help(after_help(program))
+            .get_matches();
+        match matches.remove_subcommand() {
+            Some((_, own)) => Err(own),
+            None => Ok(Self::from_arg_matches(&matches).unwrap_or_else(|e| e.exit())),
+        }
+    }
+
+    fn with_own(own: Option<Command>) -> Command {
+        let command = Self::command();
+        match own {
+            Some(own) => command
+                .subcommand(own)
+                .subcommand_negates_reqs(true)
+                .args_conflicts_with_subcommands(true)
+                .disable_help_subcommand(true),
+            None => command,
+        }
     }
 }
 
@@ -104,5 +124,24 @@ mod tests {
         assert!(cli.foreground && cli.action == Action::Start);
         assert!(Cli::try_parse_from(["daemon"]).is_err());
         assert!(Cli::try_parse_from(["daemon", "stat"]).is_err());
+    }
+
+    #[test]
+    fn a_command_of_the_daemons_own_stands_beside_the_others() {
+        let own = || Cli::with_own(Some(Command::new("convert").arg(clap::arg!(<FILE>))));
+        own().debug_assert();
+        let matches = own().get_matches_from(["daemon", "convert", "x.xml"]);
+        let (name, own_matches) = matches.subcommand().unwrap();
+        assert_eq!(name, "convert");
+        assert_eq!(own_matches.get_one::<String>("FILE").unwrap(), "x.xml");
+        let started = own().get_matches_from(["daemon", "start", "-f"]);
+        assert!(Cli::from_arg_matches(&started).unwrap().foreground);
+        for wrong in [
+            ["daemon", "stat"].as_slice(),
+            &["daemon", "convert"],
+            &["daemon"],
+        ] {
+            assert!(own().try_get_matches_from(wrong).is_err(), "{wrong:?}");
+        }
     }
 }

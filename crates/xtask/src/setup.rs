@@ -73,6 +73,25 @@ pub fn proftpd() -> Result<()> {
     install("proftpd", &["proftpd-core", "python3"])
 }
 
+/// `xmllint`, which says whether documents are valid against a schema.
+pub fn xmllint() -> Result<()> {
+    if succeeds(Command::new("xmllint").arg("--version")) {
+        return Ok(());
+    }
+    println!("xmllint is missing: installing Debian's package.");
+    install("", &["libxml2-utils"])
+}
+
+/// OpenSSH's SFTP client and server, without a daemon.
+pub fn sftp() -> Result<()> {
+    let has_server = Path::new("/usr/lib/openssh/sftp-server").exists();
+    if has_server && Path::new("/usr/bin/sftp").exists() {
+        return Ok(());
+    }
+    println!("SFTP is missing: installing Debian's packages.");
+    install("", &["openssh-client", "openssh-sftp-server"])
+}
+
 /// A Python with pika in `target/venv`, for the callers written in Python. Returns its path.
 pub fn python() -> Result<PathBuf> {
     let venv_dir = target_dir()?.join("venv");

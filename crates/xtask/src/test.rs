@@ -108,6 +108,8 @@ fn tests(steps: &mut Steps, arguments: &[String]) {
     };
     steps.step("ClamAV", setup::clamav);
     steps.step("ProFTPD", setup::proftpd);
+    steps.step("xmllint", setup::xmllint);
+    steps.step("SFTP", setup::sftp);
     steps.step("tests", || {
         let mut command = cargo(&["test", "--workspace", "--no-fail-fast"]);
         if !arguments.is_empty() {

@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use crate::{Error, Records};
+use crate::{Error, Limits, Records};
 
 /// The XML dialect a record was written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -64,7 +64,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// Reads the first record of a document in either dialect, within the default [`Limits`](crate::Limits).
+    /// Reads the first record of a document in either dialect, within the default [`Limits`].
     ///
     /// Elements are known by their local names, whatever their prefix and namespace: Aleph itself writes the MARCXML
     /// namespace wrongly. Control and data fields without an id, and subfields without a one-character code, are
@@ -75,7 +75,15 @@ impl Record {
     /// [`Error::Malformed`] if the record breaks off or is not well-formed or names an unknown entity;
     /// [`Error::DocumentType`]; [`Error::Limit`].
     pub fn from_xml(xml: &str) -> Result<Self, Error> {
-        let mut records = Records::new(xml);
+        Self::from_xml_within(xml, Limits::default())
+    }
+
+    /// The same within limits of one's own.
+    ///
+    /// # Errors
+    /// As [`from_xml`](Self::from_xml).
+    pub fn from_xml_within(xml: &str, limits: Limits) -> Result<Self, Error> {
+        let mut records = Records::with_limits(xml, limits);
         match records.next() {
             Some(Err(Error::Malformed { .. })) if !records.found_any() => Err(Error::NoRecord),
             Some(result) => result,

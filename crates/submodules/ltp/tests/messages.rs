@@ -1,0 +1,89 @@
+//! The wire: recorded messages, and requests that are none.
+
+mod common;
+
+use common::{Place, as_json, react, request};
+use edeposit_ltp::messages::{Request, Response, TrackingResponse};
+use edeposit_serializers::{Value, from_str, to_value};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::json;
+
+fn again<T: DeserializeOwned + Serialize>(wire: &str) -> Value {
+    to_value(&from_str::<T>(wire).unwrap()).unwrap()
+}
+
+#[test]
+fn all_recorded_messages() {
+    let messages: Vec<Value> =
+        serde_json::from_str(include_str!("../../../../tests/vectors/messages.json")).unwrap();
+    let mut checked = 0;
+    for message in messages.iter().filter(|m| m["submodule"] == "ltp") {
+        let wire = message["wire"].as_str().unwrap();
+        let written = match message["type"].as_str().unwrap() {
+            "ExportRequest" | "TrackingRequest" => again::<Request>(wire),
+            "TrackingResponse" => {
+                let response = Response::Tracked(from_str(wire).unwrap());
+                assert_eq!(
+                    to_value(&response).unwrap(),
+                    again::<TrackingResponse>(wire)
+                );
+                to_value(&response).unwrap()
+            }
+            "bool" => to_value(&Response::Exported(from_str(wire).unwrap())).unwrap(),
+            other => panic!("a message of type {other}"),
+        };
+        let expected: Value = serde_json::from_str(wire).unwrap();
+        assert_eq!(written, expected, "{}", message["note"]);
+        checked += 1;
+    }
+    assert_eq!(checked, 7);
+}
+
+#[tokio::test]
+async fn what_is_no_request() {
+    let place = Place::new();
+    let without_urn = {
+        let mut body = as_json(&request());
+        body.as_object_mut().unwrap().remove("urn_nbn");
+        body
+    };
+    let null_url = {
+        let mut body = as_json(&request());
+        body["url"] = Value::Null;
+        body
+    };
+    for (body, name, message) in [
+        (
+            json!([1]),
+            "ValueError",
+            "Unknown type of request: '<type 'list'>'!",
+        ),
+        (json!({"__nt_name": "Nope"}), "KeyError", "Nope"),
+        (
+            without_urn,
+            "TypeError",
+            "__new__() takes exactly 7 arguments (6 given)",
+        ),
+        (
+            json!({"__nt_name": "TrackingRequest", "book_uuid": "1", "x": 1}),
+            "TypeError",
+            "__new__() got an unexpected keyword argument 'x'",
+        ),
+        (null_url, "TypeError", ""),
+        (
+            json!({"__nt_name": "TrackingRequest", "book_uuid": ""}),
+            "ValueError",
+            "'' is not a valid book_uuid!",
+        ),
+        (
+            json!({"__nt_name": "TrackingRequest", "book_uuid": "1"}),
+            "ValueError",
+            "UUID 1 not found!",
+        ),
+    ] {
+        let told = react(&place.ltp, &body).await.unwrap_err();
+        assert_eq!(told.name, name, "{told}");
+        assert!(told.message.starts_with(message), "{told}");
+    }
+    assert!(!place.package().exists());
+}
