@@ -16,10 +16,12 @@
 //! The states a daemon goes through are in [`State`]; the module around it does the I/O.
 
 pub mod backoff;
+mod confirming;
 mod connect_error;
 mod daemon;
 mod encoded_len;
 mod guard;
+mod lane;
 mod link;
 mod message;
 mod params;
@@ -27,6 +29,7 @@ mod properties;
 mod publish_error;
 mod publisher;
 mod session;
+mod solo;
 mod state;
 mod tls_error;
 

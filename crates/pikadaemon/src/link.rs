@@ -17,6 +17,7 @@ use lapin::tcp::{OwnedIdentity, OwnedTLSConfig};
 use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo};
 use lapin::{AsyncTcpStream, Channel, Connection, ConnectionProperties};
 use tokio::net::{TcpStream, lookup_host};
+use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tracing::debug;
 
@@ -28,6 +29,7 @@ pub struct Link {
     connection: Connection,
     node: Node,
     socket: Socket,
+    runtime: Handle,
 }
 
 /// A second handle to the connection's socket.
@@ -51,6 +53,11 @@ impl Link {
     #[must_use]
     pub fn node(&self) -> &Node {
         &self.node
+    }
+
+    /// The runtime it was made in.
+    pub(crate) fn runtime(&self) -> &Handle {
+        &self.runtime
     }
 
     /// A second connection to the same node.
@@ -131,6 +138,7 @@ async fn connect_to(
         connection,
         node: node.clone(),
         socket,
+        runtime: Handle::current(),
     })
 }
 
