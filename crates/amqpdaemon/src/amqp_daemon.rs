@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use edeposit_daemonwrapper::{Context, DaemonRunnerWrapper, ExitWith, LogTarget, Runner, exit};
 use edeposit_pikadaemon::{ConnectionParams, PikaDaemon, Report, get_con_params};
 use edeposit_settings::{Settings, Submodule};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Builder;
 use tracing::{info, warn};
 
 use crate::attempts::Attempts;
@@ -204,12 +204,21 @@ impl AmqpDaemon {
         let counters = Arc::new(Counters::default());
         let health = Arc::new(Health::default());
         let _metrics = self.serve_metrics(&counters, &health)?;
-        let amqp = runtime("amqp", 1)?;
+        // This thread alone: a thread that hands its work to another costs every request a wake-up.
+        let amqp = Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("starting the async runtime")?;
         let prefetch = match self.strict_order {
             true => 1,
             false => submodule.prefetch,
         };
-        let handlers = runtime("handler", usize::from(prefetch).clamp(2, 16))?;
+        let handlers = Builder::new_multi_thread()
+            .worker_threads(usize::from(prefetch).clamp(2, 16))
+            .thread_name("handler")
+            .enable_all()
+            .build()
+            .context("starting the handlers' runtime")?;
         let setup = self.setup.take().context("a daemon runs only once")?;
         let react = {
             let _inside = handlers.enter();
@@ -353,13 +362,4 @@ impl DaemonRunnerWrapper for AmqpDaemon {
     fn body(&mut self, context: &Context) -> anyhow::Result<()> {
         self.run(context)
     }
-}
-
-fn runtime(name: &str, threads: usize) -> anyhow::Result<Runtime> {
-    Builder::new_multi_thread()
-        .worker_threads(threads)
-        .thread_name(name)
-        .enable_all()
-        .build()
-        .context("starting the async runtime")
 }

@@ -21,7 +21,7 @@ use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tracing::debug;
 
-use crate::guard::{Guard, Stream, guarded_runtime};
+use crate::guard::{FRAME_MAX, Guard, Stream, guarded_runtime};
 use crate::{ConnectError, ConnectionParams};
 
 /// An open connection. Dropping it closes the socket at once; [`Link::close`] says goodbye first.
@@ -290,6 +290,7 @@ fn uri(params: &ConnectionParams, node: &Node) -> AMQPUri {
         vhost: params.virtualhost.clone(),
         query: AMQPQueryString {
             heartbeat: Some(u16::try_from(settings.heartbeat.as_secs()).unwrap_or(u16::MAX)),
+            frame_max: Some(FRAME_MAX),
             ..AMQPQueryString::default()
         },
     }
