@@ -2,14 +2,18 @@
 //! and they take turns.
 
 use std::sync::OnceLock;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use edeposit_testkit::{Caller, DaemonUnderTest, RabbitNode, Schema, Vhost, wait_until};
+use edeposit_testkit::{Alarm, Caller, DaemonUnderTest, RabbitNode, Schema, Vhost, wait_until};
 use edeposit_tests::PATIENCE;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard};
+
+/// RabbitMQ's own defaults.
+const CONSUMER_TIMEOUT: Duration = Duration::from_secs(30 * 60);
+const FRAME_MAX: u32 = 131_072;
 
 const ECHO: &str = r#"{"__nt_name": "Echo", "text": "x"}"#;
 
@@ -54,22 +58,6 @@ impl Turn {
     async fn until_logged(&self, words: &str) -> Result<()> {
         wait_until(words, PATIENCE, async || self.daemon.log().contains(words)).await
     }
-
-    fn erlang(&self, expression: &str) -> Result<String> {
-        self.node.ctl(&["eval", expression])
-    }
-
-    fn memory_alarm(&self, on: bool) -> Result<()> {
-        let mark = if on { "0.0001" } else { "0.4" };
-        self.node
-            .ctl(&["set_vm_memory_high_watermark", mark])
-            .map(drop)
-    }
-
-    fn disk_alarm(&self, on: bool) -> Result<()> {
-        let limit = if on { "9999GB" } else { "10MB" };
-        self.node.ctl(&["set_disk_free_limit", limit]).map(drop)
-    }
 }
 
 /// The alarm is over, whatever becomes of the test.
@@ -77,18 +65,16 @@ struct Calm(&'static RabbitNode);
 
 impl Drop for Calm {
     fn drop(&mut self) {
-        let _ = self.0.ctl(&["set_vm_memory_high_watermark", "0.4"]);
-        let _ = self.0.ctl(&["set_disk_free_limit", "10MB"]);
-        for (key, value) in [("consumer_timeout", "1800000"), ("frame_max", "131072")] {
-            let set = format!("application:set_env(rabbit, {key}, {value}).");
-            let _ = self.0.ctl(&["eval", &set]);
-        }
+        let _ = self.0.clear(Alarm::Memory);
+        let _ = self.0.clear(Alarm::Disk);
+        let _ = self.0.set_consumer_timeout(CONSUMER_TIMEOUT);
+        let _ = self.0.set_frame_max(FRAME_MAX);
     }
 }
 
 /// Publishing is blocked while four answers are on their way, longer than the limit for a confirm: one warning, nothing
 /// fails; when the alarm is over all four are answered, once.
-async fn blocked(alarm: impl Fn(&Turn, bool) -> Result<()>) -> Result<()> {
+async fn blocked(alarm: Alarm) -> Result<()> {
     let turn = Turn::new(&json!({ "RABBITMQ_PUBLISH_TIMEOUT": 2 })).await?;
     let caller = turn.start().await?;
     caller.call(ECHO).await?;
@@ -99,12 +85,12 @@ async fn blocked(alarm: impl Fn(&Turn, bool) -> Result<()>) -> Result<()> {
         uuids.push(request.uuid().context("a UUID")?);
     }
     let _calm = Calm(turn.node);
-    alarm(&turn, true)?;
+    turn.node.raise(alarm)?;
     turn.until_logged("RabbitMQ has blocked publishing").await?;
     // Longer than the limit for a confirm would allow.
-    tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
     assert!(caller.unclaimed().is_empty(), "answered while blocked");
-    alarm(&turn, false)?;
+    turn.node.clear(alarm)?;
     for uuid in &uuids {
         assert!(!caller.answer_to(uuid, PATIENCE).await?.is_exception());
     }
@@ -128,13 +114,13 @@ async fn blocked(alarm: impl Fn(&Turn, bool) -> Result<()>) -> Result<()> {
 /// Memory alarm: publishing waits, nothing fails.
 #[tokio::test]
 async fn fault_19_memory_alarm() -> Result<()> {
-    blocked(Turn::memory_alarm).await
+    blocked(Alarm::Memory).await
 }
 
 /// Disk alarm: the same.
 #[tokio::test]
 async fn fault_20_disk_alarm() -> Result<()> {
-    blocked(Turn::disk_alarm).await
+    blocked(Alarm::Disk).await
 }
 
 /// SIGTERM while an answer waits for the alarm to end: the daemon ends within its drain time, and the request is back.
@@ -148,13 +134,13 @@ async fn fault_19_memory_alarm_during_sigterm() -> Result<()> {
     let request = caller.request(r#"{"__nt_name": "Sleep", "milliseconds": 2000}"#);
     caller.publish(&request).await?;
     let _calm = Calm(turn.node);
-    turn.memory_alarm(true)?;
+    turn.node.raise(Alarm::Memory)?;
     turn.until_logged("RabbitMQ has blocked publishing").await?;
     turn.daemon.signal(Signal::TERM)?;
     let told = Instant::now();
     assert_eq!(turn.daemon.wait_foreground(PATIENCE)?, Some(75));
     assert!(told.elapsed().as_secs() < 10, "{:?}", told.elapsed());
-    turn.memory_alarm(false)?;
+    turn.node.clear(Alarm::Memory)?;
     wait_until("the request is back", PATIENCE, async || {
         turn.vhost
             .depth("daemon")
@@ -175,7 +161,7 @@ async fn fault_19_memory_alarm_during_sigterm() -> Result<()> {
 async fn fault_26_consumer_timeout() -> Result<()> {
     let turn = Turn::new(&json!({})).await?;
     let _calm = Calm(turn.node);
-    turn.erlang("application:set_env(rabbit, consumer_timeout, 1000).")?;
+    turn.node.set_consumer_timeout(Duration::from_secs(1))?;
     let caller = turn.start().await?;
     let uuid = {
         let request = caller.request(r#"{"__nt_name": "Sleep", "milliseconds": 4000}"#);
@@ -186,10 +172,10 @@ async fn fault_26_consumer_timeout() -> Result<()> {
     // The broker looks once a minute; this is what its timer does then.
     let look = "[begin Pid ! tick, ok end || Pid <- rabbit_channel:list()].";
     wait_until("the broker closes the channel", PATIENCE, async || {
-        turn.erlang(look).is_ok() && turn.daemon.log().contains("timed out")
+        turn.node.eval(look).is_ok() && turn.daemon.log().contains("timed out")
     })
     .await?;
-    turn.erlang("application:set_env(rabbit, consumer_timeout, 1800000).")?;
+    turn.node.set_consumer_timeout(CONSUMER_TIMEOUT)?;
     let answer = caller.answer_to(&uuid, PATIENCE).await?;
     assert_eq!(answer.json()?["redelivered"], false, "carried out once");
     turn.daemon.stop()?.success()?;
@@ -203,7 +189,7 @@ async fn fault_26_consumer_timeout() -> Result<()> {
 async fn fault_27_small_frames() -> Result<()> {
     let turn = Turn::new(&json!({})).await?;
     let _calm = Calm(turn.node);
-    turn.erlang("application:set_env(rabbit, frame_max, 8192).")?;
+    turn.node.set_frame_max(8192)?;
     let caller = turn.start().await?;
     let text = "x".repeat(1_000_000);
     let panic = json!({ "__nt_name": "Panic", "message": text });

@@ -1,14 +1,16 @@
-//! Requests that take their daemon down with them.
+//! Requests that take their daemon down with them, and requests that come again because an acknowledgement never arrived.
 
 use std::collections::HashSet;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use edeposit_testkit::{Caller, wait_until};
+use edeposit_testkit::{Caller, End, FaultProxy, Hole, ProxiedConnection, Way, wait_until};
 use edeposit_tests::{PATIENCE, World};
 use lapin::options::{BasicGetOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 const ABORT: &str = r#"{"__nt_name": "Abort"}"#;
 const SLEEP: &str = r#"{"__nt_name": "Sleep", "milliseconds": 300}"#;
@@ -167,4 +169,107 @@ async fn fault_34_a_request_that_was_only_waiting_is_no_suspect() -> Result<()> 
         .await
         .expect_err("nobody else is set aside");
     Ok(())
+}
+
+/// A puppet behind a proxy, started, and the connection on which it consumes and acknowledges.
+async fn with_its_consuming_connection(
+    arguments: &[&str],
+) -> Result<(World, FaultProxy, ProxiedConnection)> {
+    let mut world = World::puppet(&json!({})).await?;
+    let proxy = FaultProxy::to(world.vhost.amqp_port())?;
+    let settings = json!({ "RABBITMQ_PORT": proxy.port() });
+    world.daemon.connect_to(&world.vhost, "PUPPET", &settings)?;
+    let journal = world.daemon.home().join("journal");
+    world.daemon.set_env("EDEPOSIT_PUPPET_JOURNAL", journal);
+    world.daemon.run(arguments)?.success()?;
+    let consuming = proxy.open().into_iter().find(|one| one.number() == 0);
+    Ok((world, proxy, consuming.context("no first connection")?))
+}
+
+async fn until_settled(world: &World) -> Result<()> {
+    wait_until("the request is settled", PATIENCE, async || {
+        let queue = world.vhost.queue("daemon");
+        matches!(queue, Ok(Some(queue)) if queue.ready == 0 && queue.unacked == 0)
+    })
+    .await
+}
+
+/// The acknowledgement never arrives (black hole upwards), the answer does; then kill -9: the next process answers once
+/// more, with the same UUID and `redelivered`.
+#[tokio::test]
+async fn fault_38_crash_between_answer_and_acknowledgement() -> Result<()> {
+    let (world, proxy, consuming) = with_its_consuming_connection(&["start"]).await?;
+    let caller = world.caller().await?;
+    // What is held could still arrive when the connection ends.
+    consuming.blackhole(Way::Up, Hole::Swallow);
+    let request = caller.request(SLEEP);
+    caller.publish(&request).await?;
+    let uuid = request.uuid().context("a UUID")?;
+    let first = caller.answer_to(&uuid, PATIENCE).await?;
+    assert_eq!(first.json()?["redelivered"], false);
+    world.daemon.signal(rustix::process::Signal::KILL)?;
+    wait_until("it is dead", PATIENCE, async || {
+        world.daemon.processes().is_empty()
+    })
+    .await?;
+    proxy.cut(End::Reset);
+    world.until_ready(1).await?;
+    world.daemon.start()?.success()?;
+    let second = caller.answer_to(&uuid, PATIENCE).await?;
+    assert_eq!(second.json()?["redelivered"], true);
+    until_settled(&world).await?;
+    assert!(caller.unclaimed().is_empty());
+    Ok(())
+}
+
+/// The acknowledgement never arrives, the answer does and is confirmed; then the connection is cut: the request that comes
+/// again is only acknowledged. One answer, one execution.
+#[tokio::test]
+async fn fault_38_connection_lost_between_answer_and_acknowledgement() -> Result<()> {
+    let (world, _proxy, consuming) =
+        with_its_consuming_connection(&["start", "--metrics", "0"]).await?;
+    let caller = world.caller().await?;
+    consuming.blackhole(Way::Up, Hole::Swallow);
+    let request = caller.request(r#"{"__nt_name": "Count", "number": 7, "milliseconds": 100}"#);
+    caller.publish(&request).await?;
+    let uuid = request.uuid().context("a UUID")?;
+    let answer = caller.answer_to(&uuid, PATIENCE).await?;
+    assert_eq!(answer.json()?["number"], 7);
+    // The caller may have it before the daemon has the confirm, and without that it would be sent once more.
+    wait_until("the answer is confirmed", PATIENCE, async || {
+        let metrics = metrics(&world).await.unwrap_or_default();
+        metrics.contains("edeposit_requests_total{submodule=\"puppet\",outcome=\"answered\"} 1\n")
+    })
+    .await?;
+    assert!(consuming.cut(End::Reset));
+    wait_until("it has come again", PATIENCE, async || {
+        world.daemon.log().contains("not carried out again")
+    })
+    .await?;
+    until_settled(&world).await?;
+    world.daemon.stop()?.success()?;
+    assert!(caller.unclaimed().is_empty(), "one answer");
+    let journal = std::fs::read_to_string(world.daemon.home().join("journal"))?;
+    assert_eq!(journal.lines().count(), 1, "one execution: {journal}");
+    let log = world.daemon.log();
+    assert!(
+        log.contains("2 requests (1 redelivered), 1 answers"),
+        "{log}"
+    );
+    assert_eq!(world.vhost.depth("daemon").await?, (0, 0));
+    Ok(())
+}
+
+/// What `/metrics` says.
+async fn metrics(world: &World) -> Result<String> {
+    let log = world.daemon.log();
+    let (_, after) = log.rsplit_once("metrics at http://").context("no line")?;
+    let (address, _) = after.split_once('/').context("no path")?;
+    let mut stream = TcpStream::connect(address).await?;
+    stream
+        .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        .await?;
+    let mut answer = Vec::new();
+    tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await??;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
 }

@@ -3,13 +3,13 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use edeposit_testkit::{
-    Caller, DaemonUnderTest, FaultProxy, RabbitNode, Schema, poll_until, wait_until,
+    Caller, DaemonUnderTest, FaultProxy, RabbitNode, Schema, fake_time_library, poll_until,
+    wait_until,
 };
 use edeposit_tests::{PATIENCE, World};
 use rustix::process::Signal;
@@ -206,17 +206,11 @@ async fn fault_47_no_descriptors_left() -> Result<()> {
     Ok(())
 }
 
-/// Debian's library that tells a program another time of day, without its clock of elapsed time.
-fn fake_time() -> Option<&'static str> {
-    const LIBRARY: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
-    Path::new(LIBRARY).exists().then_some(LIBRARY)
-}
-
 /// The wall clock jumps a day ahead, and two days back, with a request in hand: no time-out, no new session, the request
 /// is answered.
 #[tokio::test]
 async fn fault_48_the_wall_clock_jumps() -> Result<()> {
-    let Some(library) = fake_time() else {
+    let Some(library) = fake_time_library() else {
         eprintln!("not checked: Debian's package faketime is missing");
         return Ok(());
     };

@@ -7,14 +7,15 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 use edeposit_daemonwrapper::{Context, DaemonRunnerWrapper, ExitWith, LogTarget, Runner, exit};
-use edeposit_pikadaemon::{ConnectionParams, PikaDaemon, Report, get_con_params};
+use edeposit_pikadaemon::{ConnectionParams, OnMessage, PikaDaemon, Report, get_con_params};
 use edeposit_settings::{Settings, Submodule};
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
 use tracing::{info, warn};
 
 use crate::attempts::Attempts;
 use crate::cli::Cli;
 use crate::counters::Counters;
+use crate::handlers::Handlers;
 use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::metrics_server::{MetricsAddress, MetricsServer};
@@ -22,6 +23,9 @@ use crate::responder::Responder;
 use crate::state_dir::state_dir;
 use crate::work::Work;
 use crate::{IntoReact, React};
+
+/// How long handlers that were cut off may take to release what they hold.
+const HANDLERS_END: Duration = Duration::from_secs(1);
 
 type Setup = Box<dyn FnOnce() -> anyhow::Result<Box<dyn React>>>;
 
@@ -167,13 +171,17 @@ impl AmqpDaemon {
         let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
         self.settings_file = cli.settings.map(absolute);
         let state_dir = cli.state_dir.or_else(state_dir).map(absolute);
-        self.state_file = state_dir.map(|dir| dir.join(format!("{}.in-hand", self.name)));
+        let in_state_dir = |what| Some(state_dir.as_ref()?.join(format!("{}.{what}", self.name)));
+        self.state_file = in_state_dir("in-hand");
         let mut runner = Runner::new(self.name.clone())
             .verbosity(cli.verbose)
             // It logs every failure on its way up; the session's supervisor says it once.
             .quiet("lapin")
             .drain_time(drain_time)
             .force(cli.force);
+        if let Some(path) = in_state_dir("status") {
+            runner = runner.status_file(path);
+        }
         if let Some(path) = cli.pid_file {
             runner = runner.pid_file(path);
         }
@@ -204,41 +212,31 @@ impl AmqpDaemon {
         let counters = Arc::new(Counters::default());
         let health = Arc::new(Health::default());
         let _metrics = self.serve_metrics(&counters, &health)?;
-        // This thread alone: a thread that hands its work to another costs every request a wake-up.
-        let amqp = Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .context("starting the async runtime")?;
+        let amqp = runtime()?;
         let prefetch = match self.strict_order {
             true => 1,
             false => submodule.prefetch,
         };
-        let handlers = Builder::new_multi_thread()
-            .worker_threads(usize::from(prefetch).clamp(2, 16))
-            .thread_name("handler")
-            .enable_all()
-            .build()
-            .context("starting the handlers' runtime")?;
+        let handlers = Arc::new(Handlers::new(prefetch)?);
         let setup = self.setup.take().context("a daemon runs only once")?;
-        let react = {
-            let _inside = handlers.enter();
-            setup().with_context(|| format!("setting up {}", self.submodule))?
-        };
+        let react = handlers
+            .enter(setup)
+            .with_context(|| format!("setting up {}", self.submodule))?;
         let work = Work {
             react: Arc::from(react),
             handler_timeout: submodule.handler_timeout,
             max_request_size: submodule.max_request_size,
             tracebacks,
-            handlers: handlers.handle().clone(),
+            handlers: Arc::clone(&handlers),
             counters: Arc::clone(&counters),
         };
-        let responder = Responder::new(
+        let responder = Arc::new(Responder::new(
             work,
             wiring.out_key,
             answer_without_uuid,
             self.attempts(prefetch),
             prefetch,
-        );
+        ));
         let ready = format!(
             "consuming queue '{}' of virtual host '{}'",
             wiring.queue, wiring.con_params.virtualhost
@@ -247,16 +245,21 @@ impl AmqpDaemon {
             wiring.con_params,
             wiring.queue,
             wiring.out_exch,
-            Arc::new(responder),
+            Arc::clone(&responder) as Arc<dyn OnMessage>,
         )
         .prefetch(prefetch)
         .drain_time(context.drain_time())
         .wait_for_broker(self.wait_for_broker);
+        context.status("connecting to RabbitMQ");
         let mut report = |report: Report<'_>| {
             health.take(&report);
             match report {
                 Report::Consuming => context.ready(&ready),
                 Report::Alive => context.watchdog(),
+                Report::Blocked { reason } => {
+                    context.status(&format!("publishing blocked by RabbitMQ: {reason}"))
+                }
+                Report::Unblocked => context.status(&ready),
                 Report::Waiting { reason } => {
                     let status = format!("waiting for RabbitMQ: {reason}");
                     if self.wait_for_broker {
@@ -266,16 +269,23 @@ impl AmqpDaemon {
                     }
                     context.watchdog();
                 }
-                Report::Draining => info!("finishing the requests in hand"),
+                Report::Draining => {
+                    info!("finishing the requests in hand");
+                    responder.close();
+                    context.status("draining: finishing the requests in hand");
+                }
                 _ => {}
             }
         };
         let ended = amqp.block_on(daemon.run(context.stop().clone(), &mut report));
+        responder.close();
         info!("{counters}");
-        // A handler that never ends must not keep the process.
-        handlers.shutdown_background();
         amqp.shutdown_background();
-        match ended? {
+        // Handlers whose deliveries went with the last session, if the daemon is told to stop while there is none. Those of a
+        // session that was drained are told by it.
+        let at_work = responder.unfinished();
+        handlers.end(HANDLERS_END);
+        match ended?.max(at_work) {
             0 => Ok(()),
             unfinished => anyhow::bail!(ExitWith {
                 code: exit::DRAIN_TIME_OVER,
@@ -362,4 +372,12 @@ impl DaemonRunnerWrapper for AmqpDaemon {
     fn body(&mut self, context: &Context) -> anyhow::Result<()> {
         self.run(context)
     }
+}
+
+/// Everything about AMQP happens on the thread that runs the daemon.
+fn runtime() -> anyhow::Result<Runtime> {
+    Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("starting the async runtime")
 }

@@ -10,8 +10,9 @@
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Read;
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -49,6 +50,7 @@ struct Slots {
     file: File,
     first: u64,
     free: Mutex<Vec<u32>>,
+    closed: AtomicBool,
 }
 
 /// A request's place in the file while it is in hand.
@@ -68,13 +70,9 @@ impl Drop for Slot {
     }
 }
 
-/// An orderly end: nothing is in hand any more.
 impl Drop for Attempts {
     fn drop(&mut self) {
-        if let Some(slots) = &self.slots {
-            // If that fails, requests that are settled are suspects, and never seen again.
-            let _ = slots.file.set_len(slots.first);
-        }
+        self.close();
     }
 }
 
@@ -107,6 +105,9 @@ impl Attempts {
         Read::by_ref(&mut file)
             .take(LONGEST_FILE)
             .read_to_end(&mut text)?;
+        if !text.is_empty() && !text.starts_with(TITLE.as_bytes()) {
+            bail!("{} is a file of another kind", path.display());
+        }
         let (key, suspects) = read(&String::from_utf8_lossy(&text), now());
         let mut head = format!("{TITLE} {:032x}\n", key.0);
         for (suspect, since) in &suspects {
@@ -131,8 +132,18 @@ impl Attempts {
                 file,
                 first,
                 free: Mutex::new((0..u32::from(in_hand)).rev().collect()),
+                closed: AtomicBool::new(false),
             }),
         })
+    }
+
+    /// The daemon was told to end: whatever ends it now, it is not the requests in hand.
+    pub(crate) fn close(&self) {
+        if let Some(slots) = &self.slots {
+            slots.closed.store(true, Ordering::Relaxed);
+            // If that fails, requests that are settled are suspects, and never seen again.
+            let _ = slots.file.set_len(slots.first);
+        }
     }
 
     /// What fingerprints are taken with; the same for all processes that use the file.
@@ -147,7 +158,9 @@ impl Attempts {
 
     /// Records that this request is in hand, as long as the slot is kept.
     pub(crate) fn begin(self: &Arc<Self>, request: Fingerprint) -> Slot {
-        let number = self.slots.as_ref().and_then(|slots| {
+        let slots = self.slots.as_ref();
+        let open = slots.filter(|slots| !slots.closed.load(Ordering::Relaxed));
+        let number = open.and_then(|slots| {
             let number = slots.free.lock().ok()?.pop()?;
             let at = slots.first + u64::from(number) * SLOT_LENGTH as u64;
             let line = line(request, self.deaths(request));
@@ -188,8 +201,13 @@ fn open(path: &Path) -> Result<File> {
         .mode(0o600)
         .custom_flags((nix::fcntl::OFlag::O_NOFOLLOW | nix::fcntl::OFlag::O_NONBLOCK).bits())
         .open(path)?;
-    if !file.metadata()?.is_file() {
-        bail!("it is no regular file");
+    let metadata = file.metadata()?;
+    let is_ours = metadata.uid() == nix::unistd::geteuid().as_raw();
+    if !metadata.is_file() || metadata.nlink() != 1 {
+        bail!("it is no regular file, or has several names");
+    }
+    if !is_ours || metadata.mode() & 0o022 != 0 {
+        bail!("it belongs to another user, or others may write to it");
     }
     Ok(file)
 }
@@ -290,8 +308,11 @@ mod tests {
         let length = std::fs::metadata(&path).unwrap().len();
         let title = TITLE.len() + 1 + 32 + 1;
         assert_eq!(length, (title + 4 * SLOT_LENGTH) as u64);
-        // An orderly end with nothing in hand leaves no suspects.
-        drop(attempts);
+        // An orderly end leaves no suspects, whatever is in hand.
+        std::mem::forget(attempts.begin(Fingerprint(100)));
+        attempts.close();
+        std::mem::forget(attempts.begin(Fingerprint(101)));
+        attempts.slots.as_ref().unwrap().file.unlock().unwrap();
         assert!(opened(&path).suspects.is_empty());
     }
 
@@ -319,6 +340,12 @@ mod tests {
         let link = dir.path().join("link");
         symlink(&path, &link).unwrap();
         assert!(Attempts::open(&link, 1).is_err());
+        std::fs::hard_link(&path, dir.path().join("second")).unwrap();
+        assert!(Attempts::open(&path, 1).is_err());
+        let strange = dir.path().join("strange");
+        std::fs::write(&strange, "somebody's").unwrap();
+        assert!(Attempts::open(&strange, 1).is_err());
+        assert_eq!(std::fs::read(&strange).unwrap(), b"somebody's");
         assert!(Attempts::open(dir.path(), 1).is_err());
         nix::unistd::mkfifo(
             &dir.path().join("fifo"),

@@ -36,7 +36,7 @@ pub(crate) struct Cli {
     #[arg(long, value_name = "FILE")]
     pub(crate) log_file: Option<PathBuf>,
 
-    /// Directory for what outlives the daemon: which requests it died with [default: $STATE_DIRECTORY, else
+    /// Directory for which requests are in hand (it outlives the daemon), and for what status tells [default: $STATE_DIRECTORY, else
     /// /var/lib/edeposit for root, else ~/.local/state/edeposit]
     #[arg(long, value_name = "DIR")]
     pub(crate) state_dir: Option<PathBuf>,

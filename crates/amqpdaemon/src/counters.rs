@@ -20,7 +20,9 @@ pub(crate) struct Counters {
     pub(crate) dropped: Count,
     /// Answers for which no queue was bound.
     pub(crate) parked: Count,
-    /// Requests put back into the queue, because their answer could not even be parked.
+    /// Requests that were delivered again although their answer had been confirmed: only acknowledged.
+    pub(crate) answered_before: Count,
+    /// Requests put back into the queue, because their handler was lost.
     pub(crate) requeued: Count,
     /// Requests given up before they were settled: the session was lost, or the drain time was over.
     pub(crate) interrupted: Count,
@@ -80,6 +82,34 @@ pub(crate) struct Entered<'a>(&'a Level);
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
         self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A delivery in hand. Dropped without [`InFlight::settled`], it counts as interrupted: its session is lost, or the drain
+/// time over.
+pub(crate) struct InFlight<'a> {
+    _level: Entered<'a>,
+    interrupted: Option<&'a Count>,
+}
+
+impl<'a> InFlight<'a> {
+    pub(crate) fn new(counters: &'a Counters) -> Self {
+        Self {
+            _level: counters.in_flight.enter(),
+            interrupted: Some(&counters.interrupted),
+        }
+    }
+
+    pub(crate) fn settled(mut self) {
+        self.interrupted = None;
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        if let Some(interrupted) = self.interrupted {
+            interrupted.add_one();
+        }
     }
 }
 

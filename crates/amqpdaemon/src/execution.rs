@@ -14,7 +14,8 @@ use crate::fingerprint::Fingerprint;
 
 /// A request in the hands of one delivery. Dropped without [`Execution::settled`], it is kept for the next delivery.
 pub(crate) struct Execution {
-    request: Fingerprint,
+    /// None: it would not be known again.
+    request: Option<Fingerprint>,
     answers: Arc<Answers>,
     state: Option<State>,
 }
@@ -29,7 +30,7 @@ enum State {
 impl Execution {
     /// Carries a request out, as far as the outcome is waited for.
     pub(crate) fn new(
-        request: Fingerprint,
+        request: Option<Fingerprint>,
         answers: &Arc<Answers>,
         work: impl Future<Output = Outcome> + Send + 'static,
     ) -> Self {
@@ -43,15 +44,21 @@ impl Execution {
     /// The request is known from an earlier delivery.
     pub(crate) fn known(request: Fingerprint, answers: &Arc<Answers>, kept: Kept) -> Self {
         Self {
-            request,
+            request: Some(request),
             answers: Arc::clone(answers),
             state: Some(State::Kept(kept)),
         }
     }
 
-    /// What comes of it. None: its handler was lost.
+    /// Whether its answer was confirmed already.
+    pub(crate) fn is_answered(&self) -> bool {
+        matches!(self.state, Some(State::Kept(Kept::Answered)))
+    }
+
+    /// What comes of it. None: its handler was lost, or it was answered before.
     pub(crate) async fn outcome(&mut self) -> Option<Arc<Outcome>> {
         let outcome = match self.state.as_mut()? {
+            State::Kept(Kept::Answered) => None,
             State::Running(work) => Some(Arc::new(work.await)),
             State::Kept(Kept::Done(outcome)) => Some(Arc::clone(outcome)),
             State::Kept(Kept::Running(outcome)) => {
@@ -74,18 +81,24 @@ impl Execution {
 
     /// The answer is confirmed, and the request about to be acknowledged.
     pub(crate) fn settled(mut self) {
-        if let Some(State::Kept(Kept::Done(outcome))) = self.state.take() {
-            self.answers.acknowledged(self.request, outcome);
+        self.state = None;
+        if let Some(request) = self.request {
+            self.answers.acknowledged(request);
         }
     }
 }
 
 impl Drop for Execution {
     fn drop(&mut self) {
-        let kept = match self.state.take() {
-            None => return,
-            Some(State::Kept(kept)) => kept,
-            Some(State::Running(work)) => {
+        let (Some(state), Some(request)) = (self.state.take(), self.request) else {
+            return;
+        };
+        if self.answers.is_closed() {
+            return;
+        }
+        let kept = match state {
+            State::Kept(kept) => kept,
+            State::Running(work) => {
                 // Without a runtime the whole daemon ends.
                 let Ok(runtime) = tokio::runtime::Handle::try_current() else {
                     return;
@@ -97,7 +110,7 @@ impl Drop for Execution {
                 Kept::Running(receiver)
             }
         };
-        self.answers.keep(self.request, kept);
+        self.answers.keep(request, kept);
     }
 }
 
@@ -124,7 +137,7 @@ mod tests {
         let answers = Arc::new(Answers::new(1));
         let executed = Arc::new(AtomicU32::new(0));
         let counter = Arc::clone(&executed);
-        let mut first = Execution::new(ONE, &answers, async move {
+        let mut first = Execution::new(Some(ONE), &answers, async move {
             tokio::time::sleep(Duration::from_secs(5)).await;
             counter.fetch_add(1, Ordering::Relaxed);
             outcome()
@@ -143,7 +156,7 @@ mod tests {
     #[tokio::test]
     async fn a_settled_request_is_kept_only_if_the_session_is_lost() {
         let answers = Arc::new(Answers::new(1));
-        let mut execution = Execution::new(ONE, &answers, async { outcome() });
+        let mut execution = Execution::new(Some(ONE), &answers, async { outcome() });
         execution.outcome().await;
         execution.settled();
         assert!(answers.take(ONE).is_none());

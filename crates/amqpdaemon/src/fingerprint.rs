@@ -1,19 +1,15 @@
 //! Tells one request from another, so that one which comes again is known.
 //!
 //! What callers and the broker leave unchanged when a request is delivered again: where it was published to, what pairs it
-//! with its answer, and its body. Of a long body only length, beginning and end are looked at: a fingerprint is taken of
-//! every request, and its UUID tells requests apart as it is.
+//! with its answer, and its body.
 
-use std::hash::{Hash, Hasher};
+use std::hash::Hash;
 
 use edeposit_pikadaemon::Message;
 use edeposit_pikadaemon::types::{AMQPValue, ShortString};
 use siphasher::sip128::{Hasher128, SipHasher13};
 
 use crate::headers::UUID;
-
-/// So much of a body's beginning and of its end counts, in bytes.
-const SAMPLE: usize = 4096;
 
 /// A request's identity. Equal for equal requests under the same key; otherwise different but by a chance of 1 to 2^128.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,8 +25,22 @@ impl Key {
         Self(uuid::Uuid::new_v4().as_u128())
     }
 
-    /// A request's identity.
-    pub(crate) fn fingerprint(self, request: &Message) -> Fingerprint {
+    /// A request's identity. None: it has nothing that tells it from others like it.
+    pub(crate) fn fingerprint(self, request: &Message) -> Option<Fingerprint> {
+        let properties = &request.properties;
+        let has_id = [properties.correlation_id(), properties.message_id()]
+            .into_iter()
+            .flatten()
+            .any(|id| !id.as_str().is_empty());
+        let has_uuid = match request.header(UUID) {
+            None | Some(AMQPValue::Void) => false,
+            Some(AMQPValue::LongString(uuid)) => !uuid.as_bytes().is_empty(),
+            Some(_) => true,
+        };
+        (has_id || has_uuid).then(|| self.hash(request))
+    }
+
+    fn hash(self, request: &Message) -> Fingerprint {
         let mut hasher = SipHasher13::new_with_key(&self.0.to_le_bytes());
         request.exchange.hash(&mut hasher);
         request.routing_key.hash(&mut hasher);
@@ -46,10 +56,7 @@ impl Key {
             Some(AMQPValue::LongString(uuid)) => uuid.as_bytes().hash(&mut hasher),
             other => format!("{other:?}").hash(&mut hasher),
         }
-        let body = &request.body;
-        body.len().hash(&mut hasher);
-        hasher.write(&body[..body.len().min(SAMPLE)]);
-        hasher.write(&body[body.len().saturating_sub(SAMPLE)..]);
+        request.body.hash(&mut hasher);
         Fingerprint(hasher.finish128().as_u128())
     }
 }
@@ -89,9 +96,9 @@ mod tests {
     fn other_requests_are_others() {
         let key = Key::random();
         let first = key.fingerprint(&request("1", b"{}"));
-        let long = |last: u8| {
+        let long = |middle: u8| {
             let mut body = vec![b' '; 100_000];
-            body[99_999] = last;
+            body[50_000] = middle;
             body
         };
         for other in [request("2", b"{}"), request("1", b"[]"), request("1", b"")] {
@@ -102,5 +109,14 @@ mod tests {
             key.fingerprint(&request("1", &long(2)))
         );
         assert_ne!(first, Key::random().fingerprint(&request("1", b"{}")));
+    }
+
+    #[test]
+    fn a_request_without_any_id_is_nobody() {
+        let key = Key::random();
+        assert_eq!(key.fingerprint(&request("", b"{}")), None);
+        let mut other = request("", b"{}");
+        other.properties = other.properties.with_correlation_id("1".into());
+        assert!(key.fingerprint(&other).is_some());
     }
 }

@@ -28,8 +28,10 @@ mod exception;
 mod execution;
 mod fingerprint;
 mod handler;
+mod handlers;
 mod headers;
 mod health;
+mod lines;
 mod metrics;
 mod metrics_server;
 mod reply;
@@ -37,6 +39,7 @@ mod request;
 mod responder;
 mod sendback;
 mod state_dir;
+mod throttle;
 mod work;
 
 pub use amqp_daemon::AmqpDaemon;

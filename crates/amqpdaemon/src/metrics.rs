@@ -40,11 +40,12 @@ impl Metrics {
         Ok(page)
     }
 
-    fn outcomes(&self) -> [(&'static str, &Count); 5] {
+    fn outcomes(&self) -> [(&'static str, &Count); 6] {
         let counters = &self.counters;
         [
             ("answered", &counters.answered),
             ("exception", &counters.exceptions),
+            ("answered_before", &counters.answered_before),
             ("dropped", &counters.dropped),
             ("requeued", &counters.requeued),
             ("interrupted", &counters.interrupted),

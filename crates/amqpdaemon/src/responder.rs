@@ -19,10 +19,11 @@ use tracing::{Instrument, debug, error, info, info_span, warn};
 use crate::Exception;
 use crate::answers::Answers;
 use crate::attempts::{Attempts, LIMIT, Slot};
-use crate::counters::{Count, Counters, Entered};
+use crate::counters::{Counters, InFlight};
 use crate::execution::Execution;
 use crate::fingerprint::Fingerprint;
 use crate::headers::{UUID, can_carry, cut, exception, parse_key};
+use crate::lines::Lines;
 use crate::reply::ReplyTo;
 use crate::request::{Request, publish};
 use crate::work::Work;
@@ -48,13 +49,14 @@ pub(crate) struct Responder {
     places: Arc<Semaphore>,
     sessions: watch::Sender<Weak<Session>>,
     counters: Arc<Counters>,
+    lines: Lines,
 }
 
 /// What a request holds while it is carried out.
 struct Place {
     _place: OwnedSemaphorePermit,
     _suspect: Option<OwnedSemaphorePermit>,
-    _slot: Slot,
+    _slot: Option<Slot>,
 }
 
 impl OnMessage for Responder {
@@ -89,7 +91,19 @@ impl Responder {
             answers: Arc::new(Answers::new(prefetch)),
             places: Arc::new(Semaphore::new(prefetch.into())),
             sessions: watch::Sender::new(Weak::new()),
+            lines: Lines::new(),
         }
+    }
+
+    /// The daemon is told to end: there is no further session, and what ends the process now is no request.
+    pub(crate) fn close(&self) {
+        self.answers.close();
+        self.attempts.close();
+    }
+
+    /// How many handlers are at work for deliveries that are gone.
+    pub(crate) fn unfinished(&self) -> usize {
+        self.answers.running()
     }
 
     async fn respond(
@@ -101,10 +115,7 @@ impl Responder {
         if message.redelivered {
             self.counters.redelivered.add_one();
         }
-        let in_flight = InFlight {
-            _level: self.counters.in_flight.enter(),
-            interrupted: Some(&self.counters.interrupted),
-        };
+        let in_flight = InFlight::new(&self.counters);
         let reply = ReplyTo::of(&message, &self.out_key).filter(|reply| {
             let uuid = reply.uuid.as_ref();
             uuid.is_none_or(|uuid| can_carry(uuid, session.frame_max()))
@@ -135,8 +146,14 @@ impl Responder {
         );
         let fingerprint = self.attempts.key().fingerprint(&message);
         let mut execution = self.execution(fingerprint, message, reply, session).await?;
+        if execution.is_answered() {
+            self.counters.answered_before.add_one();
+            execution.settled();
+            return Ok(Settle::Ack);
+        }
         let Some(mut outcome) = execution.outcome().await else {
             warn!("the handler's outcome is lost; the request is carried out again");
+            self.counters.requeued.add_one();
             return Ok(Settle::Requeue);
         };
         let mut sent = self.send(session, reply, &outcome.message).await;
@@ -159,13 +176,16 @@ impl Responder {
             // An address of the caller's own choice: trying again would change nothing, and keep the others waiting.
             Err(e @ PublishError::Denied { .. }) if reply.exchange.is_some() => {
                 self.counters.dropped.add_one();
-                error!(error = %e, queue = reply.key, "an answer is lost");
+                let reason = e.to_string();
+                if self.lines.lost.admits(&reason) {
+                    error!(error = reason, queue = reply.key, "an answer is lost");
+                }
             }
-            Ok(Settle::Ack) => match &outcome.exception {
+            Ok(()) => match &outcome.exception {
                 Some(name) => self.counters.exception_named(name),
                 None => self.counters.answered.add_one(),
             },
-            other => return other,
+            Err(e) => return Err(e),
         }
         execution.settled();
         Ok(Settle::Ack)
@@ -174,24 +194,28 @@ impl Responder {
     /// Carries a request out, unless what comes of it is known already.
     async fn execution(
         &self,
-        fingerprint: Fingerprint,
+        fingerprint: Option<Fingerprint>,
         message: Message,
         reply: &ReplyTo,
         session: &Arc<Session>,
     ) -> Result<Execution, PublishError> {
-        if message.redelivered
-            && let Some(kept) = self.answers.take(fingerprint)
-        {
-            self.counters.from_memory.add_one();
-            info!("delivered again: not carried out again, its answer is known or on its way");
-            return Ok(Execution::known(fingerprint, &self.answers, kept));
+        let mut deaths = 0;
+        if let Some(known) = fingerprint {
+            if !message.redelivered {
+                self.answers.forget(known);
+            } else if let Some(kept) = self.answers.take(known) {
+                self.counters.from_memory.add_one();
+                if self.lines.known.admits("") {
+                    info!(
+                        "delivered again: not carried out again, its answer is known or under way"
+                    );
+                }
+                return Ok(Execution::known(known, &self.answers, kept));
+            } else {
+                deaths = self.attempts.deaths(known);
+            }
         }
-        let deaths = if message.redelivered {
-            self.attempts.deaths(fingerprint)
-        } else {
-            0
-        };
-        if deaths >= LIMIT || deliveries(&message) >= MOST_DELIVERIES {
+        if deaths >= LIMIT || (message.redelivered && deliveries(&message) >= MOST_DELIVERIES) {
             let e = self.set_aside(&message, deaths, session).await?;
             let outcome = self.work.exception(&e, reply, session.frame_max());
             let known = async { outcome };
@@ -218,7 +242,7 @@ impl Responder {
     }
 
     /// Waits for its turn.
-    async fn place(&self, request: Fingerprint, suspect: bool) -> Option<Place> {
+    async fn place(&self, request: Option<Fingerprint>, suspect: bool) -> Option<Place> {
         let turn = Arc::clone(&self.attempts.one_suspect);
         // Neither semaphore is ever closed.
         let suspect = match suspect {
@@ -229,7 +253,7 @@ impl Responder {
         Some(Place {
             _place: place,
             _suspect: suspect,
-            _slot: self.attempts.begin(request),
+            _slot: request.map(|request| self.attempts.begin(request)),
         })
     }
 
@@ -248,9 +272,13 @@ impl Responder {
                 deliveries(message)
             )
         };
-        session.park_request(message, &[UUID], &reason).await?;
+        match session.park_request(message, UUID, &reason).await {
+            Ok(()) => error!(reason, "a request is set aside and parked"),
+            Err(e) if e.is_session_lost() => return Err(e),
+            // Its caller is told all the same: carrying it out again would end this process too.
+            Err(e) => error!(reason, parking = %e, "a request is set aside; it cannot be parked"),
+        }
         self.counters.poison.add_one();
-        error!(reason, "a request is set aside and parked");
         Ok(Exception::class(
             "edeposit.amqp.amqpdaemon.PoisonMessage",
             format!("The request is set aside: {reason}."),
@@ -263,12 +291,14 @@ impl Responder {
         message: Message,
         session: &Session,
     ) -> Result<Settle, PublishError> {
-        warn!(
-            key = message.routing_key,
-            bytes = message.body.len(),
-            answered = self.answer_without_uuid,
-            "a request without a usable header UUID is not carried out: nobody could pair its answer"
-        );
+        if self.lines.without_uuid.admits(&message.routing_key) {
+            warn!(
+                key = message.routing_key,
+                bytes = message.body.len(),
+                answered = self.answer_without_uuid,
+                "a request without a usable header UUID is not carried out: nobody could pair its answer"
+            );
+        }
         if self.answer_without_uuid {
             let e = Exception::value_error("No UUID provided, message ignored.");
             let reply = ReplyTo {
@@ -280,68 +310,48 @@ impl Responder {
             };
             let mut outgoing = exception(&e, &reply, false, session.frame_max());
             outgoing.body = message.body;
-            let settle = self.send(session, &reply, &outgoing).await?;
-            if settle == Settle::Ack {
-                self.counters.exception_named(&e.name);
-            }
-            return Ok(settle);
+            self.send(session, &reply, &outgoing).await?;
+            self.counters.exception_named(&e.name);
+            return Ok(Settle::Ack);
         }
         self.counters.dropped.add_one();
         Ok(Settle::Ack)
     }
 
-    /// Sends the last message of a request. One that no queue takes is parked; if that fails too, the request stays.
+    /// Sends the last message of a request. One that no queue takes is parked; if that fails too, both are tried again for
+    /// as long as the session lasts: given back, a request would be thrown away after some tries by a queue that counts.
     async fn send(
         &self,
         session: &Session,
         reply: &ReplyTo,
         outgoing: &Outgoing,
-    ) -> Result<Settle, PublishError> {
-        let reason = match publish(session, reply, outgoing).await {
-            Ok(()) => return Ok(Settle::Ack),
-            Err(e @ (PublishError::Returned { .. } | PublishError::Refused { .. })) => {
-                e.to_string()
+    ) -> Result<(), PublishError> {
+        loop {
+            let reason = match publish(session, reply, outgoing).await {
+                Err(e @ (PublishError::Returned { .. } | PublishError::Refused { .. })) => {
+                    e.to_string()
+                }
+                result => return result,
+            };
+            let short_reason = cut(&reason, LONGEST_REASON);
+            match session
+                .park(reply.exchange, &reply.key, outgoing, short_reason)
+                .await
+            {
+                Ok(()) => {
+                    self.counters.parked.add_one();
+                    if self.lines.parked.admits(&reason) {
+                        error!(reason, "no queue takes this answer; it is parked");
+                    }
+                    return Ok(());
+                }
+                Err(e) if e.is_session_lost() => return Err(e),
+                Err(e) if self.lines.kept.admits(&reason) => {
+                    error!(reason, parking = %e, "no queue takes this answer, nor can it be parked; its request is kept");
+                }
+                Err(_) => {}
             }
-            Err(e) => return Err(e),
-        };
-        let short_reason = cut(&reason, LONGEST_REASON);
-        match session
-            .park(reply.exchange, &reply.key, outgoing, short_reason)
-            .await
-        {
-            Ok(()) => {
-                self.counters.parked.add_one();
-                error!(reason, "no queue takes this answer; it is parked");
-                Ok(Settle::Ack)
-            }
-            Err(e) if e.is_session_lost() => Err(e),
-            Err(e) => {
-                error!(reason, parking = %e, "no queue takes this answer, nor can it be parked; its request is kept");
-                tokio::time::sleep(KEPT_PAUSE).await;
-                self.counters.requeued.add_one();
-                Ok(Settle::Requeue)
-            }
-        }
-    }
-}
-
-/// A delivery in hand. Dropped without [`InFlight::settled`], it counts as interrupted: its session is lost, or the drain
-/// time over.
-struct InFlight<'a> {
-    _level: Entered<'a>,
-    interrupted: Option<&'a Count>,
-}
-
-impl InFlight<'_> {
-    fn settled(mut self) {
-        self.interrupted = None;
-    }
-}
-
-impl Drop for InFlight<'_> {
-    fn drop(&mut self) {
-        if let Some(interrupted) = self.interrupted {
-            interrupted.add_one();
+            tokio::time::sleep(KEPT_PAUSE).await;
         }
     }
 }

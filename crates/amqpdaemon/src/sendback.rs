@@ -32,11 +32,11 @@ impl Sendback {
         Self(progress)
     }
 
-    /// Sends one progress message and waits until the broker has confirmed it.
+    /// Sends one progress message and waits until the broker has confirmed it. If the connection is lost meanwhile, it is
+    /// sent on the next one; only the handler's time limit bounds the wait.
     ///
     /// # Errors
-    /// The message cannot be serialized, or the connection was lost: then the request is delivered and handled anew,
-    /// whatever this call of the handler returns. Pass it on by `?`.
+    /// The message cannot be serialized, or the request is answered already.
     pub async fn send<T: Serialize + ?Sized>(&self, message: &T) -> Result<(), Exception> {
         self.0.publish(edeposit_serializers::to_vec(message)?).await
     }

@@ -2,16 +2,16 @@
 
 use std::any::Any;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, error, info};
 
 use crate::answers::Outcome;
 use crate::counters::Counters;
+use crate::handlers::Handlers;
 use crate::headers::{answer, cut, exception};
 use crate::reply::ReplyTo;
 use crate::request::Request;
@@ -21,14 +21,16 @@ use crate::{Exception, React, Sendback};
 /// More of an exception's text than this does not go into a log line, in bytes.
 const LONGEST_LOGGED: usize = 300;
 
+/// A handler that is told to end does so at its next await; one that blocks its thread does not.
+const ABORTED_WITHIN: Duration = Duration::from_millis(250);
+
 /// A handler, and its limits.
 pub(crate) struct Work {
     pub(crate) react: Arc<dyn React>,
     pub(crate) handler_timeout: Duration,
     pub(crate) max_request_size: usize,
     pub(crate) tracebacks: bool,
-    /// Handlers run on a runtime of their own: one that blocks its thread must not keep the connection from its heartbeats.
-    pub(crate) handlers: Handle,
+    pub(crate) handlers: Arc<Handlers>,
     pub(crate) counters: Arc<Counters>,
 }
 
@@ -75,14 +77,28 @@ impl Work {
         }
         let sendback = Sendback::new(Arc::clone(request) as Arc<dyn Progress>);
         let react = Arc::clone(&self.react);
-        let handling = async move { react.react(body, sendback).await };
+        let begun = Arc::new(AtomicBool::new(false));
+        let begins = Arc::clone(&begun);
+        let handling = async move {
+            begins.store(true, Ordering::Relaxed);
+            react.react(body, sendback).await
+        };
         let _running = self.counters.handler.start();
-        // Given up with its time limit. (A handler that blocks cannot be given up.)
         let mut job = AbortOnDropHandle::new(self.handlers.spawn(handling.in_current_span()));
-        match timeout(self.handler_timeout, &mut job).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(failure)) => Err(crashed(failure)),
-            Err(_) => Err(self.timed_out()),
+        loop {
+            return match timeout(self.handler_timeout, &mut job).await {
+                Ok(Ok(result)) => result,
+                Ok(Err(failure)) => Err(crashed(failure)),
+                // Others block the threads; its time has not come yet.
+                Err(_) if !begun.load(Ordering::Relaxed) => continue,
+                Err(_) => {
+                    job.abort();
+                    if timeout(ABORTED_WITHIN, &mut job).await.is_err() {
+                        self.handlers.lost_one();
+                    }
+                    Err(self.timed_out())
+                }
+            };
         }
     }
 

@@ -1,7 +1,7 @@
 //! The daemon that the tests run: it writes down what it does and misbehaves on demand.
 //!
 //! `probe ACTION DIRECTORY [OPTION...]`; PID file and log are in the directory. Options: `-f` (foreground), `--force`,
-//! `name=NAME`, `drain=SECONDS`, `timeout=SECONDS` (for the start), `watch=SECONDS`, `default-log`, `default-pid`, `early-thread`, `unfit` (says
+//! `name=NAME`, `drain=SECONDS`, `timeout=SECONDS` (for the start), `watch=SECONDS`, `default-log`, `default-pid`, `status` (a status file), `early-thread`, `unfit` (says
 //! `check`), and `mode=` with one of `serve`, `fail` (before ready), `fail-later`, `fail-75`, `panic`, `panic-later`,
 //! `panic-in-thread`, `slow` (needs 200 ms after the signal), `slower` (needs 2 s), `deaf` (never ends by itself), `never-ready`, `finish` (before ready), `abort` (before ready).
 
@@ -128,6 +128,9 @@ fn main() -> ExitCode {
         .force(has("--force"));
     if !has("default-pid") {
         runner = runner.pid_file(directory.join(format!("{name}.pid")));
+    }
+    if has("status") {
+        runner = runner.status_file(directory.join("state").join(format!("{name}.status")));
     }
     if !has("default-log") && !has("-f") {
         runner = runner.log(LogTarget::File(directory.join("probe.log")));

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::report::Reporter;
 use crate::signals::GRACE;
+use crate::status_file::StatusFile;
 
 /// Handed to the body; cheap to clone, and usable from any thread or task.
 #[derive(Debug, Clone)]
@@ -25,6 +26,7 @@ struct Inner {
     ready: AtomicBool,
     /// The way to the waiting `start`; gone once it has been told.
     reporter: Mutex<Option<Reporter>>,
+    status_file: Option<StatusFile>,
 }
 
 impl Context {
@@ -32,16 +34,21 @@ impl Context {
     ///
     /// Nobody but its users cancels its [`stop`](Self::stop).
     pub fn new(drain_time: Duration) -> Self {
-        Self::build(drain_time, None)
+        Self::build(drain_time, None, None)
     }
 
-    pub(crate) fn build(drain_time: Duration, reporter: Option<Reporter>) -> Self {
+    pub(crate) fn build(
+        drain_time: Duration,
+        reporter: Option<Reporter>,
+        status_file: Option<StatusFile>,
+    ) -> Self {
         Context(Arc::new(Inner {
             stop: CancellationToken::new(),
             drain_time,
             foreground: reporter.is_none(),
             ready: AtomicBool::new(false),
             reporter: Mutex::new(reporter),
+            status_file,
         }))
     }
 
@@ -62,12 +69,31 @@ impl Context {
         if let Some(reporter) = self.take_reporter() {
             reporter.ready(&status);
         }
+        self.write_status(&status);
         self.notify(&[NotifyState::Ready, NotifyState::Status(&status)]);
     }
 
-    /// Tells the service manager in one line how the daemon stands. Without one nothing happens.
+    /// Says in one line how the daemon stands: to the service manager, if there is one, and to whoever types `status`, if
+    /// the runner has a [`status_file`](crate::Runner::status_file). No secrets: every user of the machine may read it.
+    ///
+    /// What stands before the first `: ` is taken for the state, of which `status` tells how long it has lasted.
     pub fn status(&self, status: &str) {
-        self.notify(&[NotifyState::Status(&one_line(status))]);
+        let status = one_line(status);
+        self.write_status(&status);
+        self.notify(&[NotifyState::Status(&status)]);
+    }
+
+    fn write_status(&self, status: &str) {
+        if let Some(file) = &self.0.status_file {
+            file.write(status);
+        }
+    }
+
+    /// Nobody is to read any more how the daemon stood.
+    pub(crate) fn remove_status(&self) {
+        if let Some(file) = &self.0.status_file {
+            file.remove();
+        }
     }
 
     /// How often the service manager wants [`watchdog`](Self::watchdog) called at the least; `None` if it does not.

@@ -59,6 +59,7 @@ mod runner;
 mod say;
 mod signals;
 mod start;
+mod status_file;
 mod stop;
 mod watch;
 mod wrapper;

@@ -132,12 +132,16 @@ fn uptime(pid: u32) -> Option<Duration> {
     let ticks: u64 = after_name.split_whitespace().nth(19)?.parse().ok()?;
     let per_second = rustix::param::clock_ticks_per_second().max(1);
     let started = Duration::from_millis(ticks.saturating_mul(1000) / per_second);
+    Some(since_boot().saturating_sub(started))
+}
+
+/// The time since the machine was started, the same for all processes; no change of the time of day moves it.
+pub(crate) fn since_boot() -> Duration {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-    let now = Duration::new(
-        u64::try_from(now.tv_sec).ok()?,
-        u32::try_from(now.tv_nsec).ok()?,
-    );
-    Some(now.saturating_sub(started))
+    Duration::new(
+        u64::try_from(now.tv_sec).unwrap_or_default(),
+        u32::try_from(now.tv_nsec).unwrap_or_default(),
+    )
 }
 
 /// A hold on one process that stays with it: if its number is given to another one, this does not follow.

@@ -13,6 +13,7 @@ use crate::process::{Running, words};
 use crate::say;
 use crate::signals::GRACE;
 use crate::start::Launch;
+use crate::status_file::Standing;
 use crate::stop::{self, Bounds, Stopped};
 use crate::wrapper::DaemonRunnerWrapper;
 
@@ -24,6 +25,7 @@ const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 pub struct Runner {
     name: String,
     pid_file: Option<PathBuf>,
+    status_file: Option<PathBuf>,
     log: LogTarget,
     verbosity: u8,
     quiet: Vec<String>,
@@ -46,6 +48,7 @@ impl Runner {
         Runner {
             name: name.into(),
             pid_file: None,
+            status_file: None,
             log: LogTarget::Default,
             verbosity: 0,
             quiet: Vec::new(),
@@ -72,6 +75,13 @@ impl Runner {
     /// The PID file. By default `NAME.pid` in `$RUNTIME_DIRECTORY` (set by systemd), else in `/tmp` as in the original.
     pub fn pid_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.pid_file = Some(path.into());
+        self
+    }
+
+    /// Where the daemon keeps its last [`Context::status`](crate::Context::status) for the command `status`; none by
+    /// default. The directory is made if it is not there; nobody but the daemon's user should be able to write to it.
+    pub fn status_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.status_file = Some(path.into());
         self
     }
 
@@ -188,6 +198,11 @@ impl Runner {
         let launch = Launch {
             pid_file,
             log,
+            // The daemon will work in `/`.
+            status_file: self
+                .status_file
+                .as_deref()
+                .and_then(|path| std::path::absolute(path).ok()),
             drain_time: self.drain_time,
             start_timeout: self.start_timeout,
             watch_interval: self.watch_interval,
@@ -232,6 +247,12 @@ impl Runner {
                     running.pid,
                     up.unwrap_or_default()
                 ));
+                let status_file = self.status_file.as_deref();
+                if let Some(standing) =
+                    status_file.and_then(|path| Standing::read(path, running.pid))
+                {
+                    say::answer(standing);
+                }
                 ExitCode::SUCCESS
             }
             None => {

@@ -70,7 +70,7 @@ pub(crate) fn watch(
                             "{name}: stopping, within {} s",
                             context.drain_time().as_secs()
                         );
-                        end_later(context.drain_time() + GRACE, Arc::clone(&pid_file));
+                        end_later(&context, Arc::clone(&pid_file));
                         context.begin_stop();
                     }
                     SIGTERM if asked.is_some_and(|at| at.elapsed() < SAME_REQUEST) => {
@@ -78,7 +78,7 @@ pub(crate) fn watch(
                     }
                     SIGTERM | SIGINT | SIGQUIT => {
                         tracing::warn!("{name} again: ending at once");
-                        end(&pid_file, 128 + signal);
+                        end(&context, &pid_file, 128 + signal);
                     }
                     SIGHUP => reopen(log.as_deref()),
                     _ => {}
@@ -101,7 +101,8 @@ fn reopen(log: Option<&LogFile>) {
     }
 }
 
-fn end_later(after: Duration, pid_file: Arc<PidFile>) {
+fn end_later(context: &Context, pid_file: Arc<PidFile>) {
+    let (context, after) = (context.clone(), context.drain_time() + GRACE);
     let bound = thread::Builder::new()
         .name("drain-bound".into())
         .spawn(move || {
@@ -110,7 +111,7 @@ fn end_later(after: Duration, pid_file: Arc<PidFile>) {
                 "not ended {} s after the signal: breaking off",
                 after.as_secs()
             );
-            end(&pid_file, i32::from(exit::DRAIN_TIME_OVER));
+            end(&context, &pid_file, i32::from(exit::DRAIN_TIME_OVER));
         });
     if let Err(error) = bound {
         tracing::error!(
@@ -120,7 +121,8 @@ fn end_later(after: Duration, pid_file: Arc<PidFile>) {
 }
 
 /// Ends the process without waiting for any other thread.
-fn end(pid_file: &PidFile, code: i32) -> ! {
+fn end(context: &Context, pid_file: &PidFile, code: i32) -> ! {
+    context.remove_status();
     let _ = pid_file.remove();
     signal_hook::low_level::exit(code)
 }

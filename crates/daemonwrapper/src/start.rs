@@ -3,6 +3,7 @@
 //! Whatever can be refused is refused before the fork, so that the caller sees it: the PID file, another instance, the log
 //! file. What comes after it, the daemon reports through a pipe.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use crate::pid_file::PidFile;
 use crate::report::{self, Listener, Outcome, Reporter};
 use crate::say;
 use crate::signals::{self, GRACE};
+use crate::status_file::StatusFile;
 use crate::watch;
 use crate::wrapper::DaemonRunnerWrapper;
 
@@ -28,6 +30,7 @@ const VANISHING: Duration = Duration::from_secs(2);
 pub(crate) struct Launch {
     pub(crate) pid_file: PidFile,
     pub(crate) log: Log,
+    pub(crate) status_file: Option<PathBuf>,
     pub(crate) drain_time: Duration,
     pub(crate) start_timeout: Duration,
     pub(crate) watch_interval: Duration,
@@ -38,7 +41,8 @@ impl Launch {
         self,
         daemon: &mut dyn DaemonRunnerWrapper,
     ) -> Result<ExitCode, Error> {
-        let context = Context::build(self.drain_time, None);
+        let status_file = self.status_file.as_deref().map(StatusFile::new);
+        let context = Context::build(self.drain_time, None, status_file);
         let pid_file = Arc::new(self.pid_file);
         let ending = set_up(self.log, &context, &pid_file, self.watch_interval).map(|()| {
             tracing::info!(
@@ -47,6 +51,7 @@ impl Launch {
             );
             life::live(daemon, &context)
         });
+        context.remove_status();
         remove(&pid_file);
         Ok(ExitCode::from(ending?.exit_code()))
     }
@@ -89,7 +94,8 @@ impl Launch {
         }
         let pid_file = Arc::new(self.pid_file);
         reporter.pid();
-        let context = Context::build(self.drain_time, Some(reporter));
+        let status_file = self.status_file.as_deref().map(StatusFile::new);
+        let context = Context::build(self.drain_time, Some(reporter), status_file);
         let ending = match set_up(self.log, &context, &pid_file, self.watch_interval) {
             Ok(()) => life::live(daemon, &context),
             Err(error) => Ending::Failed {
@@ -97,6 +103,7 @@ impl Launch {
                 reason: error.to_string(),
             },
         };
+        context.remove_status();
         remove(&pid_file);
         // Told last of all, so that the next command finds nothing of this daemon any more.
         if let Some(reporter) = context.take_reporter() {

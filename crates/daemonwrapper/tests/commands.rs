@@ -32,6 +32,53 @@ fn a_whole_life() {
     assert_eq!(place.run("status", &[]).expect(3).out, "not running\n");
 }
 
+/// `status` shows the daemon's own words as a second line: those of the daemon that runs, and nobody else's.
+#[test]
+fn status_tells_how_the_daemon_stands() {
+    let place = Place::new();
+    let file = place.path("state").join("probe.status");
+    let second_line = || {
+        let said = place.run("status", &["status"]).expect(0).out;
+        said.lines().nth(1).map(str::to_owned)
+    };
+    let pid = place.start(&["status"]);
+    assert!(
+        second_line().is_some_and(|line| line.starts_with("at your service for ")),
+        "{:?}",
+        second_line()
+    );
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace(&pid.to_string(), "1")).unwrap();
+    assert_eq!(second_line(), None, "another process's words");
+    fs::write(&file, text).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).unwrap();
+    assert_eq!(second_line(), None, "anybody's words");
+
+    signal(pid, "KILL");
+    wait_until("the kill", || !alive(pid));
+    let status = place.run("status", &["status"]).expect(3);
+    assert_eq!(status.out, "not running\n", "a dead process's words");
+    place.start(&[]);
+    assert_eq!(second_line(), None, "a dead process's words");
+    place.run("restart", &["status"]).expect(0);
+    assert!(second_line().is_some());
+    place.run("stop", &["status"]).expect(0);
+    assert!(!file.exists());
+}
+
+/// The directory for the status file cannot be made: the daemon runs without it.
+#[test]
+fn a_status_that_cannot_be_written_does_no_harm() {
+    let place = Place::new();
+    fs::write(place.path("state"), "in the way").unwrap();
+    let pid = place.start(&["status"]);
+    let status = place.run("status", &["status"]).expect(0).out;
+    assert_eq!(status.lines().count(), 1, "{status}");
+    assert!(place.log().contains("cannot write the status file"));
+    assert!(alive(pid));
+    place.run("stop", &["status"]).expect(0);
+}
+
 #[test]
 fn started_twice() {
     let place = Place::new();

@@ -180,7 +180,9 @@ impl PikaDaemon {
                 State::Draining => {
                     report(Report::Draining);
                     if let Some((session, _)) = live.take() {
-                        unfinished = session.drain(self.drain_time).await;
+                        unfinished = session
+                            .drain(&self.plan, &self.handler, self.drain_time)
+                            .await;
                     }
                     Event::Drained
                 }

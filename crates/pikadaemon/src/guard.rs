@@ -33,9 +33,8 @@ const BODY: u8 = 3;
 const HEARTBEAT: u8 = 8;
 /// More is no method and no header, whatever the broker allows.
 const LONGEST_FRAME: usize = 1 << 20;
-/// No frame is longer, in bytes; RabbitMQ's default, and its limit unless it says less. Told to the client library
-/// beforehand, which else fills its buffers with zeros once the broker has spoken.
-pub(crate) const FRAME_MAX: u32 = 131_072;
+/// RabbitMQ's default, until it has said otherwise.
+const DEFAULT_FRAME_MAX: usize = 131_072;
 const CHUNK: usize = 64 * 1024;
 
 /// The broker's stream with its frames mended.
@@ -116,7 +115,7 @@ impl Default for Frames {
             given: 0,
             passing: 0,
             transparent: false,
-            frame_max: FRAME_MAX as usize,
+            frame_max: DEFAULT_FRAME_MAX,
         }
     }
 }
@@ -176,9 +175,7 @@ impl Frames {
                     give_header(frame, self.frame_max, &mut self.ready);
                 } else {
                     let method = &mut frame[FRAME_HEAD..whole - 1];
-                    let tuned = tuned_frame_max(method).unwrap_or(self.frame_max);
-                    // The library does not agree to more than its own limit.
-                    self.frame_max = tuned.min(self.frame_max);
+                    self.frame_max = tuned_frame_max(method).unwrap_or(self.frame_max);
                     // One that cannot be read is no publisher's doing; the library shall say so.
                     let _ = mend_method(method);
                     self.ready.extend_from_slice(frame);

@@ -21,8 +21,11 @@ use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tracing::debug;
 
-use crate::guard::{FRAME_MAX, Guard, Stream, guarded_runtime};
+use crate::guard::{Guard, Stream, guarded_runtime};
 use crate::{ConnectError, ConnectionParams};
+
+/// The longest frame we propose, in bytes.
+const FRAME_MAX: u32 = 131_072;
 
 /// An open connection. Dropping it closes the socket at once; [`Link::close`] says goodbye first.
 pub struct Link {
@@ -289,8 +292,9 @@ fn uri(params: &ConnectionParams, node: &Node) -> AMQPUri {
         },
         vhost: params.virtualhost.clone(),
         query: AMQPQueryString {
-            heartbeat: Some(u16::try_from(settings.heartbeat.as_secs()).unwrap_or(u16::MAX)),
+            // RabbitMQ's own default. Named here, the client library takes memory for its buffers only as they fill.
             frame_max: Some(FRAME_MAX),
+            heartbeat: Some(u16::try_from(settings.heartbeat.as_secs()).unwrap_or(u16::MAX)),
             ..AMQPQueryString::default()
         },
     }

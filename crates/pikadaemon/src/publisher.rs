@@ -22,6 +22,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use crate::confirming::{Confirming, denied_or_lost};
+use crate::direct_replies::is_direct;
 use crate::lane::{End, Lane, Letter, Verdict};
 use crate::link::Link;
 use crate::message::Outgoing;
@@ -36,9 +37,6 @@ const LARGEST_ON_LANE: usize = 64 * 1024;
 const REFUSED_PAUSE: Duration = Duration::from_millis(500);
 /// Lanes are opened so far apart: while the broker closes one after the other, messages have channels of their own.
 const LANE_PAUSE: Duration = Duration::from_secs(1);
-
-/// The name a caller gives for direct reply-to; the broker makes it an address that begins with this and a dot.
-const DIRECT_REPLY_TO: &str = "amq.rabbitmq.reply-to.";
 
 /// A connection that publishes with confirms; see the module's concept. Dropping it closes the connection at once.
 pub struct Publisher {
@@ -81,6 +79,11 @@ impl Publisher {
         self
     }
 
+    /// Whether the connection is there, as far as is known.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.confirming.link.connection().status().connected()
+    }
+
     /// The connection itself, to be closed in an orderly way.
     #[must_use]
     pub fn into_link(self) -> Link {
@@ -117,7 +120,7 @@ impl Publisher {
         let exchange = short(exchange)?;
         let key = short(routing_key)?;
         // An address of direct reply-to is no queue: the broker would return even a message that it has delivered.
-        let mandatory = !(exchange.as_str().is_empty() && routing_key.starts_with(DIRECT_REPLY_TO));
+        let mandatory = !(exchange.as_str().is_empty() && is_direct(routing_key));
         let shares = self.confirming.prepare.is_none()
             && !exchange.as_str().is_empty()
             && body.len() <= LARGEST_ON_LANE;

@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::Fuse;
+use futures::future::{Fuse, FusedFuture};
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt};
 use lapin::message::Delivery;
@@ -13,7 +13,7 @@ use lapin::options::{
     ExchangeDeclareOptions, QueueDeclareOptions,
 };
 use lapin::protocol::AMQPSoftError;
-use lapin::types::{AMQPValue, FieldTable, ShortString};
+use lapin::types::{FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Consumer, ExchangeKind};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -23,9 +23,10 @@ use tracing::{debug, info, warn};
 
 use crate::connect_error::is;
 use crate::daemon::{Plan, Report};
-use crate::encoded_len::encoded_len;
+use crate::direct_replies::{DirectReplies, is_direct};
 use crate::link::{Link, connect, within};
-use crate::message::{Message, OnMessage, Outgoing, PERSISTENT, Settle};
+use crate::message::{Message, OnMessage, Outgoing, Settle};
+use crate::parked::{addressed, parked_request};
 use crate::publish_error::is_channel_error;
 use crate::publisher::Publisher;
 use crate::{ConnectError, ConnectionParams, Node, PublishError};
@@ -35,12 +36,10 @@ pub const LIVENESS_INTERVAL: Duration = Duration::from_secs(15);
 /// How long an orderly goodbye may take.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
-/// Room in a frame for what is not a parked message's own header: the other properties, and the headers that say why.
-const PARKING_ROOM: usize = 4096;
-
 /// What an [`OnMessage`] may use of a session: publishing.
 pub struct Session {
     publisher: Publisher,
+    direct_replies: DirectReplies,
     input_queue: String,
     output_exchange: String,
     frame_max: usize,
@@ -59,7 +58,11 @@ impl Session {
         routing_key: &str,
         message: &Outgoing,
     ) -> Result<(), PublishError> {
-        let result = self.publisher.publish(exchange, routing_key, message).await;
+        let result = if exchange.is_empty() && is_direct(routing_key) {
+            self.direct_replies.publish(routing_key, message).await
+        } else {
+            self.publisher.publish(exchange, routing_key, message).await
+        };
         self.doubted_by(result)
     }
 
@@ -90,72 +93,34 @@ impl Session {
         reason: &str,
     ) -> Result<(), PublishError> {
         let exchange = exchange.unwrap_or(&self.output_exchange);
-        let parking = self.keep(
-            exchange,
-            routing_key,
-            message.properties(),
-            &message.body,
-            reason,
-        );
+        let mut properties = message.properties();
+        let headers = properties.headers().clone().unwrap_or_default();
+        properties = properties.with_headers(addressed(headers, exchange, routing_key, reason));
+        let parking = self.keep(&properties, &message.body);
         self.doubted_by(parking.await)
     }
 
-    /// Keeps a request that is not carried out, as it came, in the queue where [`Session::park`] keeps answers. Headers
-    /// that leave no room in a frame are left out, all but those named in `needed`.
+    /// Keeps a request that is not carried out in the queue where [`Session::park`] keeps answers: its body, what its caller
+    /// goes by, and as many of its headers as a frame has room for, but at least the one named `needed`.
     ///
     /// # Errors
     /// It could not be kept, and must not be acknowledged.
     pub async fn park_request(
         &self,
         request: &Message,
-        needed: &[&str],
+        needed: &str,
         reason: &str,
     ) -> Result<(), PublishError> {
-        let mut properties = request.properties.clone();
-        if let Some(headers) = request.properties.headers()
-            && encoded_len(&AMQPValue::FieldTable(headers.clone())) + PARKING_ROOM > self.frame_max
-        {
-            let mut kept = FieldTable::default();
-            for (name, value) in headers.inner() {
-                if needed.contains(&name.as_str()) {
-                    kept.insert(name.clone(), value.clone());
-                }
-            }
-            properties = properties.with_headers(kept);
-        }
-        let parking = self.keep(
-            &request.exchange,
-            &request.routing_key,
-            properties,
-            &request.body,
-            reason,
-        );
+        let properties = parked_request(request, needed, reason, self.frame_max);
+        let parking = self.keep(&properties, &request.body);
         self.doubted_by(parking.await)
     }
 
-    async fn keep(
-        &self,
-        exchange: &str,
-        routing_key: &str,
-        properties: BasicProperties,
-        body: &[u8],
-        reason: &str,
-    ) -> Result<(), PublishError> {
+    async fn keep(&self, properties: &BasicProperties, body: &[u8]) -> Result<(), PublishError> {
         let queue = format!("{}.parked", self.input_queue);
-        let mut headers = properties.headers().clone().unwrap_or_default();
-        for (name, value) in [
-            ("x-edeposit-exchange", exchange),
-            ("x-edeposit-routing-key", routing_key),
-            ("x-edeposit-reason", reason),
-        ] {
-            headers.insert(name.into(), AMQPValue::LongString(value.into()));
-        }
         self.publisher.ensure_queue(&queue).await?;
-        let properties = properties
-            .with_headers(headers)
-            .with_delivery_mode(PERSISTENT);
         self.publisher
-            .publish_as("", &queue, &properties, body)
+            .publish_as("", &queue, properties, body)
             .await
     }
 
@@ -225,6 +190,7 @@ impl LiveSession {
         Ok(Self {
             session: Arc::new(Session {
                 publisher: Publisher::new(publish_link, params, plan.prefetch.into()),
+                direct_replies: DirectReplies::new(params, plan.prefetch.into()),
                 input_queue: plan.queue.clone(),
                 output_exchange: plan.output_exchange.clone(),
                 frame_max: usize::try_from(frame_max).unwrap_or(usize::MAX),
@@ -292,7 +258,7 @@ impl LiveSession {
                     Some(event) => debug!(?event, "publishing connection"),
                     None => return Ended::Lost("the publishing connection is gone".to_owned()),
                 },
-                _ = liveness.tick() => check.set(prove_alive(self.channel.clone(), plan).fuse()),
+                _ = liveness.tick(), if check.is_terminated() => check.set(prove_alive(self.channel.clone(), plan).fuse()),
                 proof = &mut check => match proof {
                     Ok(()) => report(Report::Alive),
                     Err(reason) => return Ended::Lost(reason),
@@ -347,12 +313,21 @@ impl LiveSession {
 
     /// Takes nothing new, finishes what is in hand within `limit`, and closes both connections, the publishing one last.
     /// Returns how many deliveries could not be finished; the broker puts them back into the queue.
-    pub(crate) async fn drain(mut self, limit: Duration) -> usize {
+    pub(crate) async fn drain(
+        mut self,
+        plan: &Plan,
+        handler: &Arc<dyn OnMessage>,
+        limit: Duration,
+    ) -> usize {
         let cancel = self
             .channel
             .basic_cancel(self.consumer.tag(), BasicCancelOptions::default());
         // Without an answer the connection is as good as gone, and closing it has the same effect.
         let _ = timeout(CLOSE_LIMIT, cancel).await;
+        // What the broker had delivered before it knew is in hand as well.
+        while let Some(Some(Ok(delivery))) = self.consumer.next().now_or_never() {
+            self.spawn_job(Arc::clone(handler), delivery, plan);
+        }
         drop(self.consumer);
         let mut unfinished = 0;
         let finishing = async {

@@ -51,6 +51,9 @@ pub struct Constants {
     renamed: fn(&str) -> Option<String>,
     file: Option<PathBuf>,
     warnings: Vec<String>,
+    /// The defaults of a submodule's own table, for their types.
+    table: IndexMap<String, Default>,
+    refused: Option<Error>,
 }
 
 struct Held {
@@ -85,12 +88,25 @@ impl Constants {
             convention: |_| false,
             renamed: |_| None,
         };
-        Self::load_names(file_name, names, sources)
+        let table = table
+            .iter()
+            .map(|(name, default)| ((*name).to_owned(), *default))
+            .collect();
+        Self::load_table(file_name, names, table, sources)
     }
 
     pub(crate) fn load_names(
         file_name: &str,
         names: Names,
+        sources: &Sources,
+    ) -> Result<Self, Error> {
+        Self::load_table(file_name, names, IndexMap::new(), sources)
+    }
+
+    fn load_table(
+        file_name: &str,
+        names: Names,
+        table: IndexMap<String, Default>,
         sources: &Sources,
     ) -> Result<Self, Error> {
         let path = (SETTINGS_PATH.to_owned(), format!("/edeposit/{file_name}"));
@@ -110,6 +126,8 @@ impl Constants {
             renamed: names.renamed,
             file,
             warnings,
+            table,
+            refused: None,
         };
         if let Some(path) = constants.file.clone() {
             constants.apply_file(&path)?;
@@ -155,7 +173,7 @@ impl Constants {
     }
 
     fn apply(&mut self, name: &str, given: Given, origin: &Origin) {
-        let problem = match given {
+        let problem = match given.fit(self.table.get(name)) {
             _ if name == SETTINGS_PATH => "it cannot be set there".to_owned(),
             _ if name.starts_with('_') => "names with a leading '_' are no settings".to_owned(),
             _ if (self.renamed)(name).is_some() => {
@@ -170,8 +188,15 @@ impl Constants {
                 }
             }
             Given::Unusable(kind) => {
+                self.refused.get_or_insert_with(|| Error::Value {
+                    name: name.to_owned(),
+                    origin: origin.clone(),
+                    problem: format!("it is {kind}"),
+                });
                 format!("its value is {kind}, but must be a string or a number")
             }
+            // fitted above
+            Given::Flag(_) | Given::List(_) => return,
             Given::Text(text) => {
                 let origin = origin.clone();
                 self.values.insert(name.to_owned(), Held { text, origin });
@@ -212,6 +237,15 @@ impl Constants {
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+
+    /// Refuses values of unusable types, which are otherwise ignored with a warning: for tables where going on with the
+    /// default would be worse than not to start.
+    ///
+    /// # Errors
+    /// A constant of this table was given such a value.
+    pub fn refuse_unusable(&mut self) -> Result<(), Error> {
+        self.refused.take().map_or(Ok(()), Err)
     }
 
     /// The file that was read, if there was one.

@@ -421,3 +421,42 @@ fn get_all_constants_has_the_settings_path_too() {
     );
     assert_eq!(constants.get("SETTINGS_PATH"), Some("/edeposit/aleph.json"));
 }
+
+#[test]
+fn flags_and_lists_of_a_table_may_be_json_of_their_own_type() {
+    let home = tempfile::tempdir().unwrap();
+    let directory = home.path().join("edeposit");
+    std::fs::create_dir(&directory).unwrap();
+    let file = directory.join("f.json");
+    let table = [
+        ("USE_IT", Default::Flag(true)),
+        ("NETS", Default::List),
+        ("LIMIT", Default::Integer(3)),
+    ];
+    let mut sources = Sources::none();
+    sources.home = Some(home.path().to_path_buf());
+    let load = |json: &str| {
+        std::fs::write(&file, json).unwrap();
+        Constants::load_sources("f.json", &table, &sources).unwrap()
+    };
+    let mut defaults = load("{}");
+    assert!(defaults.flag("USE_IT").unwrap() && defaults.list("NETS").unwrap().is_empty());
+    defaults.refuse_unusable().unwrap();
+    let mut given = load(r#"{"USE_IT": false, "NETS": ["10.0.0.0/8", "::1/128"]}"#);
+    assert!(!given.flag("USE_IT").unwrap());
+    assert_eq!(given.list("NETS").unwrap(), ["10.0.0.0/8", "::1/128"]);
+    given.refuse_unusable().unwrap();
+    let text = load(r#"{"USE_IT": 0, "NETS": "a, b"}"#);
+    assert!(!text.flag("USE_IT").unwrap());
+    assert_eq!(text.list("NETS").unwrap(), ["a", "b"]);
+    for json in [
+        r#"{"USE_IT": []}"#,
+        r#"{"NETS": [1]}"#,
+        r#"{"NETS": true}"#,
+        r#"{"LIMIT": true}"#,
+    ] {
+        let mut wrong = load(json);
+        assert_eq!(wrong.warnings().len(), 1, "{json}");
+        assert!(wrong.refuse_unusable().is_err(), "{json}");
+    }
+}

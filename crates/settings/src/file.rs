@@ -7,14 +7,31 @@ use std::path::Path;
 use indexmap::IndexMap;
 use serde_json::value::RawValue;
 
-use crate::Error;
+use crate::{Default, Error};
 
 /// A value as found, before anyone has asked whether its name is known.
 pub(crate) enum Given {
     /// A string, or a number as it was written.
     Text(String),
+    /// `true` or `false`: usable for a flag only.
+    Flag(bool),
+    /// An array of strings: usable for a list only.
+    List(Vec<String>),
     /// Something that cannot be a setting, in words ("a boolean").
     Unusable(&'static str),
+}
+
+impl Given {
+    /// What it is worth for a constant with this default.
+    pub fn fit(self, default: Option<&Default>) -> Given {
+        match (self, default) {
+            (Given::Flag(flag), Some(Default::Flag(_))) => Given::Text(u8::from(flag).to_string()),
+            (Given::Flag(_), _) => Given::Unusable("a boolean (write 1 or 0)"),
+            (Given::List(items), Some(Default::List)) => Given::Text(items.join(",")),
+            (Given::List(_), _) => Given::Unusable("an array"),
+            (given, _) => given,
+        }
+    }
 }
 
 /// The members of the file's object, in its order; `None` if it holds no object.
@@ -60,9 +77,12 @@ fn given(raw: &str) -> Given {
             Ok(text) => Given::Text(text),
             Err(_) => Given::Unusable("a string that is no valid Unicode"),
         },
-        Some(b't' | b'f') => Given::Unusable("a boolean (write 1 or 0)"),
+        Some(first @ (b't' | b'f')) => Given::Flag(*first == b't'),
         Some(b'n') => Given::Unusable("null"),
-        Some(b'[') => Given::Unusable("an array"),
+        Some(b'[') => match serde_json::from_str(raw) {
+            Ok(items) => Given::List(items),
+            Err(_) => Given::Unusable("an array"),
+        },
         Some(b'{') => Given::Unusable("an object"),
         _ if raw.contains(['.', 'e', 'E']) || raw.parse::<i64>().is_ok() => {
             Given::Text(raw.to_owned())

@@ -82,6 +82,17 @@ impl Constants {
         }
     }
 
+    /// The items of a list, which have neither commas nor blanks in them.
+    ///
+    /// # Errors
+    /// There is no such constant.
+    pub fn list(&self, name: &str) -> Result<Vec<&str>, Error> {
+        let items = self
+            .held(name)?
+            .split(|c: char| c == ',' || c.is_whitespace());
+        Ok(items.filter(|item| !item.is_empty()).collect())
+    }
+
     /// The absolute path of a file, or `None` if the constant is empty.
     ///
     /// # Errors
@@ -110,8 +121,9 @@ impl Constants {
         self.invalid(name, &format!("'{value}' is {what}"))
     }
 
-    /// The error that something is wrong with the value of `name`.
-    pub(crate) fn invalid(&self, name: &str, problem: &str) -> Error {
+    /// The error that something is wrong with the value of `name`: `problem` says what ("it names no server").
+    #[must_use]
+    pub fn invalid(&self, name: &str, problem: &str) -> Error {
         Error::Value {
             name: name.to_owned(),
             origin: self.origin(name).cloned().unwrap_or(Origin::Default),

@@ -12,6 +12,10 @@ pub enum Default {
     Integer(i64),
     /// A number with a fraction.
     Float(f64),
+    /// Yes or no. A file may say `true` and `false`, as well as 1 and 0.
+    Flag(bool),
+    /// An empty list of texts. A file may have an array of strings, as well as one text with commas.
+    List,
 }
 
 impl fmt::Display for Default {
@@ -20,6 +24,8 @@ impl fmt::Display for Default {
             Default::Text(text) => f.write_str(text),
             Default::Integer(number) => number.fmt(f),
             Default::Float(number) => number.fmt(f),
+            Default::Flag(flag) => u8::from(*flag).fmt(f),
+            Default::List => Ok(()),
         }
     }
 }

@@ -8,6 +8,8 @@
 //! - [`Schema`] is the exchange, the two queues and the two bindings a daemon needs, laid out as the original's tool does.
 //! - [`Caller`] publishes raw requests and reads answers with all their properties, as an old client sees them.
 //! - [`DaemonUnderTest`] runs a daemon's real binary with its own `$HOME`, and shows its log when the test fails.
+//! - [`clamd`] is a private ClamAV server that knows one signature.
+//! - [`web`] is a web server that misbehaves on demand.
 //! - [`xserver`] is a double of the catalogue's X-Server, with faults to be switched on.
 //!
 //! Nothing here sleeps in the hope that something has happened meanwhile: [`wait_until`] and its like ask for the
@@ -16,6 +18,7 @@
 //! Not published; a library for tests only.
 
 mod caller;
+pub mod clamd;
 mod daemon;
 mod dirs;
 mod load;
@@ -23,11 +26,12 @@ mod node;
 mod proxy;
 mod schema;
 mod wait;
+pub mod web;
 pub mod xserver;
 
 pub use caller::{Answer, Caller, Request};
 pub use daemon::{DaemonUnderTest, Outcome};
-pub use dirs::{bin_dir, target_dir};
+pub use dirs::{bin_dir, fake_time_library, target_dir};
 pub use load::{Account, Load, LoadPlan};
 pub use node::{
     Alarm, ClientIdentity, Cluster, NodeInfo, QueueState, RabbitNode, SHARED_NODE_VARIABLE,

@@ -1,4 +1,5 @@
-# Installs Debian packages; run as root. $1 is a service that must not be started (or empty), the rest are packages.
+# Installs Debian packages; run as root. $1 names services that must not be started, separated by blanks (or is empty), the
+# rest are packages.
 set -eu
 service=$1
 shift
@@ -11,13 +12,13 @@ if [ -n "$service" ] && [ ! -e "$policy" ]; then
     chmod 755 "$policy"
 elif [ -n "$service" ] && [ -d /run/systemd/system ]; then
     # Somebody else's policy is left alone; a masked service is not started either.
-    systemctl mask --runtime --quiet "$service"
-    trap 'systemctl unmask --runtime --quiet "$service"' EXIT
+    systemctl mask --runtime --quiet $service
+    trap 'systemctl unmask --runtime --quiet $service' EXIT
     trap 'exit 130' HUP INT TERM
 fi
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
 apt-get install -y -qq -o DPkg::Lock::Timeout=120 --no-install-recommends "$@"
 if [ -n "$service" ] && [ -d /run/systemd/system ]; then
-    systemctl disable --quiet "$service"
+    systemctl disable --quiet $service
 fi

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
-use edeposit_testkit::{RabbitNode, target_dir};
+use edeposit_testkit::{RabbitNode, fake_time_library, target_dir};
 
 use crate::cargo::{cargo, run};
 
@@ -27,6 +27,35 @@ pub fn rabbitmq() -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// Debian's library that tells a program another time of day: for the tests in which the clock jumps.
+pub fn faketime() -> Result<()> {
+    if fake_time_library().is_some() {
+        return Ok(());
+    }
+    println!("The library faketime is missing: installing Debian's package.");
+    install("", &["faketime"])?;
+    if fake_time_library().is_none() {
+        bail!("the package faketime is installed, but its library is not found");
+    }
+    Ok(())
+}
+
+/// ClamAV's server and programs. Neither its services nor any database of signatures is used: each test makes its own.
+pub fn clamav() -> Result<()> {
+    let has = |program: &str| {
+        succeeds(Command::new(program).arg("--version"))
+            || Path::new("/usr/sbin").join(program).exists()
+    };
+    if ["clamd", "clamscan", "freshclam"].into_iter().all(has) {
+        return Ok(());
+    }
+    println!("ClamAV is missing: installing Debian's packages, without starting their services.");
+    install(
+        "clamav-daemon clamav-freshclam",
+        &["clamav", "clamav-daemon"],
+    )
 }
 
 /// A Python with pika in `target/venv`, for the callers written in Python. Returns its path.
@@ -75,7 +104,8 @@ pub fn rust_components() -> Result<()> {
     Ok(())
 }
 
-/// Installs Debian packages as root, through sudo if need be. `service` is left stopped, and not started at boot.
+/// Installs Debian packages as root, through sudo if need be. `service` (several are separated by blanks) is left stopped,
+/// and not started at boot.
 fn install(service: &str, packages: &[&str]) -> Result<()> {
     let by_hand = format!(
         "install it by hand: apt-get install --no-install-recommends {}",

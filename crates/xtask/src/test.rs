@@ -95,6 +95,8 @@ fn tests(steps: &mut Steps, arguments: &[String]) {
     let Some(python) = steps.step("Python caller", setup::python) else {
         return;
     };
+    // Without it one test says that it has not checked anything.
+    steps.step("library of false time", setup::faketime);
     let Some(node) = steps.step("private RabbitMQ", || {
         setup::rabbitmq()?;
         let node = RabbitNode::start()?;
@@ -103,6 +105,7 @@ fn tests(steps: &mut Steps, arguments: &[String]) {
     }) else {
         return;
     };
+    steps.step("ClamAV", setup::clamav);
     steps.step("tests", || {
         let mut command = cargo(&["test", "--workspace", "--no-fail-fast"]);
         if !arguments.is_empty() {

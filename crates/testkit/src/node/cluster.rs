@@ -76,7 +76,9 @@ impl Cluster {
 
     /// All nodes are known to run in one cluster.
     fn check(&self) -> Result<()> {
-        let running = self.node(0).eval("length(rabbit_nodes:list_running()).")?;
+        let running = self
+            .node(0)
+            .eval("length(rabbit_mnesia:cluster_nodes(running)).")?;
         if running != self.nodes.len().to_string() {
             bail!("{running} of {} nodes are in the cluster", self.nodes.len());
         }

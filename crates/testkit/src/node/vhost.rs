@@ -35,12 +35,16 @@ impl Vhost {
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         let mut vhost = Self::open(node, &format!("{name}-{}-{number}", process::id()));
         vhost.ours = true;
-        vhost
-            .management
-            .put(&["vhosts", &vhost.name], &json!({}))
-            .context("creating the test's virtual host")?;
-        vhost.permit(management::USER, ".*", ".*", ".*")?;
+        vhost.create_again()?;
         Ok(vhost)
+    }
+
+    /// Makes a virtual host that was deleted again, empty.
+    pub fn create_again(&self) -> Result<()> {
+        self.management
+            .put(&["vhosts", &self.name], &json!({}))
+            .context("creating the test's virtual host")?;
+        self.permit(management::USER, ".*", ".*", ".*")
     }
 
     pub(super) fn open(node: &NodeInfo, name: &str) -> Vhost {

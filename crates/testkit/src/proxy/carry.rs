@@ -48,7 +48,13 @@ async fn receive(
         // What is held stays with its sender, as far as possible: its buffers fill, as they would on a real network.
         let rate = not_held(&mut rules).await?.rate;
         let most = rate.map_or(CHUNK, |rate| (rate as usize / 20).clamp(1, CHUNK));
-        let count = match from.read(&mut buffer[..most]).await {
+        let read = tokio::select! {
+            biased;
+            // Not by rules that hold no more.
+            Ok(()) = rules.changed() => continue,
+            read = from.read(&mut buffer[..most]) => read,
+        };
+        let count = match read {
             Ok(0) => return Ok(()),
             Ok(count) => count,
             Err(_) => return Err(End::Reset),

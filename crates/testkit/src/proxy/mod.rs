@@ -10,6 +10,8 @@
 mod carry;
 mod connection;
 mod gate;
+#[cfg(test)]
+mod tests;
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::atomic::{AtomicU16, Ordering};

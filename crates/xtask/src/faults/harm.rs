@@ -55,7 +55,7 @@ pub(super) enum Harm {
     DaemonFrozen,
 }
 
-const ALL: [Harm; 28] = [
+const ALL: [Harm; 29] = [
     Harm::Cut(End::Fin),
     Harm::Cut(End::Reset),
     Harm::CutOne(End::Fin),
@@ -84,7 +84,17 @@ const ALL: [Harm; 28] = [
     Harm::NoExchange,
     Harm::DaemonKilled,
     Harm::DaemonRestarted,
+    Harm::DaemonFrozen,
 ];
+
+/// All faults but those whose names begin with one of these words.
+pub(super) fn all(without: &[String]) -> Vec<Harm> {
+    let named = |harm: &Harm| {
+        let name = harm.to_string();
+        without.iter().any(|word| name.starts_with(word.as_str()))
+    };
+    ALL.into_iter().filter(|harm| !named(harm)).collect()
+}
 
 impl fmt::Display for Harm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -93,14 +103,6 @@ impl fmt::Display for Harm {
 }
 
 impl Harm {
-    pub(super) fn random(random: &mut Rng) -> Self {
-        // The daemon is frozen as seldom as it is killed.
-        match random.usize(..=ALL.len()) {
-            number if number < ALL.len() => ALL[number],
-            _ => Harm::DaemonFrozen,
-        }
-    }
-
     /// Breaks it, waits, mends it.
     pub(super) async fn inflict(self, world: &World, random: &mut Rng) -> Result<()> {
         let World {
@@ -114,7 +116,9 @@ impl Harm {
         let while_ = Duration::from_millis(random.u64(300..6000));
         match self {
             Harm::Cut(how) => drop(proxy.cut(how)),
-            Harm::CutOne(how) => on_one(proxy, random, |one| drop(one.cut(how))),
+            Harm::CutOne(how) => on_one(proxy, random, |one| {
+                one.cut(how);
+            }),
             Harm::HalfClosed(way) => on_one(proxy, random, |one| one.half_close(way)),
             Harm::Blackhole(way) => {
                 proxy.blackhole(way, Hole::Hold);
