@@ -31,6 +31,7 @@ mod properties;
 mod publish_error;
 mod publisher;
 mod session;
+mod settling;
 mod solo;
 mod state;
 mod tls_error;
