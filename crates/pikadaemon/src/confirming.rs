@@ -24,24 +24,26 @@ pub(crate) struct Confirming {
 }
 
 impl Confirming {
-    pub(crate) async fn open_channel(&self) -> Result<Channel, lapin::Error> {
-        let channel = self.link.connection().create_channel().await?;
-        channel
-            .confirm_select(ConfirmSelectOptions::default())
-            .await?;
-        if let Some(prepare) = &self.prepare {
-            prepare(channel.clone()).await?;
-        }
-        Ok(channel)
+    /// Boxed, being rare: it would else be part of every message's publishing.
+    pub(crate) fn open_channel(&self) -> BoxFuture<'_, Result<Channel, lapin::Error>> {
+        Box::pin(async {
+            let channel = self.link.connection().create_channel().await?;
+            channel
+                .confirm_select(ConfirmSelectOptions::default())
+                .await?;
+            if let Some(prepare) = &self.prepare {
+                prepare(channel.clone()).await?;
+            }
+            Ok(channel)
+        })
     }
 
     /// Bounds a wait for the broker. While the broker has blocked publishing (it is short of memory or disk), waiting is
     /// right, and the clock stands.
-    pub(crate) async fn within_limit<F: Future>(
+    pub(crate) async fn within_limit<F: Future + Unpin>(
         &self,
-        future: F,
+        mut future: F,
     ) -> Result<F::Output, PublishError> {
-        tokio::pin!(future);
         loop {
             if let Ok(output) = timeout(self.limit, &mut future).await {
                 return Ok(output);

@@ -25,7 +25,7 @@ use crate::guard::{Guard, Stream, guarded_runtime};
 use crate::{ConnectError, ConnectionParams};
 
 /// The longest frame we propose, in bytes.
-const FRAME_MAX: u32 = 131_072;
+const FRAME_MAX: u32 = 32_768;
 
 /// An open connection. Dropping it closes the socket at once; [`Link::close`] says goodbye first.
 pub struct Link {
@@ -68,7 +68,8 @@ impl Link {
     /// # Errors
     /// As [`connect`].
     pub async fn connect_beside(&self, params: &ConnectionParams) -> Result<Link, ConnectError> {
-        connect_to(params, &self.node, tls_config(params)?.as_ref()).await
+        let tls = tls_config(params)?;
+        Box::pin(connect_to(params, &self.node, tls.as_ref())).await
     }
 
     /// Opens a channel.
@@ -100,7 +101,8 @@ pub async fn connect(params: &ConnectionParams) -> Result<Link, ConnectError> {
     let tls = tls_config(params)?;
     let mut tried = Vec::new();
     for node in params.connection.nodes.iter() {
-        match connect_to(params, node, tls.as_ref()).await {
+        // Boxed: what is rare and large would else be part of every request that may need it.
+        match Box::pin(connect_to(params, node, tls.as_ref())).await {
             Ok(link) => return Ok(link),
             Err(error) => {
                 debug!(%error, "this node of RabbitMQ cannot be used");

@@ -9,6 +9,7 @@
 //! A caller that takes answers by direct reply-to has to consume on the very channels it publishes on: see
 //! [`Publisher::on_new_channel`]. Its messages all have channels of their own.
 
+use std::pin::pin;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -196,7 +197,10 @@ impl Publisher {
     ) -> Result<Verdict, PublishError> {
         let lane = match self.open_lane() {
             Some(lane) => Some(lane),
-            None => self.confirming.within_limit(self.new_lane()).await??,
+            None => {
+                let opening = Box::pin(self.new_lane());
+                self.confirming.within_limit(opening).await??
+            }
         };
         let Some(lane) = lane else {
             return Ok(Verdict::Unsent);
@@ -213,7 +217,7 @@ impl Publisher {
             Ok(()) => true,
             Err(TrySendError::Closed(_)) => false,
             Err(TrySendError::Full(letter)) => {
-                let sending = lane.letters().send(letter);
+                let sending = pin!(lane.letters().send(letter));
                 self.confirming.within_limit(sending).await?.is_ok()
             }
         };
@@ -271,14 +275,14 @@ impl Publisher {
             durable: true,
             ..QueueDeclareOptions::default()
         };
-        let declaring = async {
+        let declaring = pin!(async {
             // A channel of its own: if the broker denies it, it closes the channel.
             let channel = self.confirming.link.connection().create_channel().await?;
             channel
                 .queue_declare(name, options, FieldTable::default())
                 .await?;
             channel.close(200, "OK".into()).await
-        };
+        });
         // The default exchange is the one that leads to a queue by its name.
         self.confirming
             .within_limit(declaring)

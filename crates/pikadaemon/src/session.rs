@@ -60,7 +60,8 @@ impl Session {
         message: &Outgoing,
     ) -> Result<(), PublishError> {
         let result = if exchange.is_empty() && is_direct(routing_key) {
-            self.direct_replies.publish(routing_key, message).await
+            // Rare and large: not in every request.
+            Box::pin(self.direct_replies.publish(routing_key, message)).await
         } else {
             self.publisher.publish(exchange, routing_key, message).await
         };
@@ -97,7 +98,7 @@ impl Session {
         let mut properties = message.properties();
         let headers = properties.headers().clone().unwrap_or_default();
         properties = properties.with_headers(addressed(headers, exchange, routing_key, reason));
-        let parking = self.keep(&properties, &message.body);
+        let parking = Box::pin(self.keep(&properties, &message.body));
         self.doubted_by(parking.await)
     }
 
@@ -113,7 +114,7 @@ impl Session {
         reason: &str,
     ) -> Result<(), PublishError> {
         let properties = parked_request(request, needed, reason, self.frame_max);
-        let parking = self.keep(&properties, &request.body);
+        let parking = Box::pin(self.keep(&properties, &request.body));
         self.doubted_by(parking.await)
     }
 

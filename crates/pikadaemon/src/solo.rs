@@ -1,5 +1,6 @@
 //! Channels with one message in flight each: what becomes of it is never in doubt.
 
+use std::pin::pin;
 use std::sync::Mutex;
 
 use lapin::options::BasicPublishOptions;
@@ -52,16 +53,17 @@ impl Solo {
             mandatory,
             ..BasicPublishOptions::default()
         };
-        let confirmation = confirming
-            .within_limit(async {
+        let confirmation = {
+            let publishing = pin!(async {
                 let (exchange, key) = (exchange.clone(), routing_key.clone());
                 channel
                     .basic_publish(exchange, key, options, body, properties.clone())
                     .await?
                     .await
-            })
-            .await?
-            .map_err(|e| denied_or_lost(exchange.as_str(), e))?;
+            });
+            confirming.within_limit(publishing).await?
+        }
+        .map_err(|e| denied_or_lost(exchange.as_str(), e))?;
         // Only a channel without anything in flight is used again.
         if let Ok(mut idle) = self.idle.lock() {
             idle.push(channel);
