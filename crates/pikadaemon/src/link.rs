@@ -25,7 +25,7 @@ use crate::guard::{Guard, Stream, guarded_runtime};
 use crate::{ConnectError, ConnectionParams};
 
 /// The longest frame we propose, in bytes.
-const FRAME_MAX: u32 = 32_768;
+const FRAME_MAX: u32 = 131_072;
 
 /// An open connection. Dropping it closes the socket at once; [`Link::close`] says goodbye first.
 pub struct Link {
