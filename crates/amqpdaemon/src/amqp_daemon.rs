@@ -222,6 +222,7 @@ impl AmqpDaemon {
         let react = handlers
             .enter(setup)
             .with_context(|| format!("setting up {}", self.submodule))?;
+        let prefetch = prefetch.min(react.most_at_once().map_or(u16::MAX, |most| most.max(1)));
         let work = Work {
             react: Arc::from(react),
             handler_timeout: submodule.handler_timeout,

@@ -29,6 +29,12 @@ pub trait Handler: Send + Sync + 'static {
         sendback: Sendback,
     ) -> impl Future<Output = Result<Self::Response, Exception>> + Send;
 
+    /// Most requests worked on at once, if the handler has a limit of its own: no more are taken from the queue, whatever the
+    /// prefetch setting. Those that only waited would use up their time, and memory.
+    fn most_at_once(&self) -> Option<u16> {
+        None
+    }
+
     /// What to answer to a message that is no request of this handler. The default has the original's names and words:
     /// `KeyError` for an unknown record, `TypeError` for wrong fields, else `ValueError`.
     fn not_a_request(&self, error: edeposit_serializers::Error) -> Exception {
@@ -41,6 +47,11 @@ pub trait React: Send + Sync + 'static {
     /// Carries out one request.
     fn react(&self, body: Vec<u8>, sendback: Sendback)
     -> BoxFuture<'_, Result<Vec<u8>, Exception>>;
+
+    /// See [`Handler::most_at_once`].
+    fn most_at_once(&self) -> Option<u16> {
+        None
+    }
 }
 
 impl<H: Handler> React for H {
@@ -55,6 +66,10 @@ impl<H: Handler> React for H {
             let response = Handler::react(self, request, sendback).await?;
             Ok(to_vec(&response)?)
         })
+    }
+
+    fn most_at_once(&self) -> Option<u16> {
+        Handler::most_at_once(self)
     }
 }
 

@@ -9,6 +9,7 @@
 //! - [`Caller`] publishes raw requests and reads answers with all their properties, as an old client sees them.
 //! - [`DaemonUnderTest`] runs a daemon's real binary with its own `$HOME`, and shows its log when the test fails.
 //! - [`clamd`] is a private ClamAV server that knows one signature.
+//! - [`ProFtpd`] is a private FTP server, [`FtpSession`] an ordinary client's session with it.
 //! - [`web`] is a web server that misbehaves on demand.
 //! - [`xserver`] is a double of the catalogue's X-Server, with faults to be switched on.
 //!
@@ -23,6 +24,7 @@ mod daemon;
 mod dirs;
 mod load;
 mod node;
+mod proftpd;
 mod proxy;
 mod schema;
 mod wait;
@@ -37,6 +39,7 @@ pub use node::{
     Alarm, ClientIdentity, Cluster, NodeInfo, QueueState, RabbitNode, SHARED_NODE_VARIABLE,
     TlsFiles, Vhost,
 };
+pub use proftpd::{FtpSession, ProFtpd};
 pub use proxy::{End, FaultProxy, Hole, ProxiedConnection, Refusal, Way};
 pub use schema::{QueueType, Schema};
 pub use wait::{poll_until, wait_for, wait_until};

@@ -58,6 +58,21 @@ pub fn clamav() -> Result<()> {
     )
 }
 
+/// ProFTPD's server and tools, and the Python whose FTP client talks to it. The package's service is neither started nor
+/// used: each test starts a server of its own.
+pub fn proftpd() -> Result<()> {
+    let programs = [
+        "/usr/sbin/proftpd",
+        "/usr/sbin/ftpasswd",
+        "/usr/bin/python3",
+    ];
+    if programs.iter().all(|program| Path::new(program).exists()) {
+        return Ok(());
+    }
+    println!("ProFTPD is missing: installing Debian's packages, without starting its service.");
+    install("proftpd", &["proftpd-core", "python3"])
+}
+
 /// A Python with pika in `target/venv`, for the callers written in Python. Returns its path.
 pub fn python() -> Result<PathBuf> {
     let venv_dir = target_dir()?.join("venv");
@@ -91,6 +106,23 @@ pub fn venv(dir: &Path, packages: &[&str]) -> Result<()> {
         .args(["-m", "pip", "install", "--quiet"])
         .args(packages))
     .context("fetching from the Python Package Index")
+}
+
+/// The converter of e-books, its sandbox, and what looks into the PDF files it makes.
+pub fn calibre() -> Result<()> {
+    let programs = [
+        ("ebook-convert", "--version"),
+        ("bwrap", "--version"),
+        ("pdfinfo", "-v"),
+    ];
+    if programs
+        .iter()
+        .all(|(program, version)| succeeds(Command::new(program).arg(version)))
+    {
+        return Ok(());
+    }
+    println!("Calibre, bubblewrap or poppler's tools are missing: installing Debian's packages.");
+    install("", &["calibre", "bubblewrap", "poppler-utils"])
 }
 
 /// The parts of the Rust toolchain that are not in its minimal profile.

@@ -95,6 +95,7 @@ fn tests(steps: &mut Steps, arguments: &[String]) {
     let Some(python) = steps.step("Python caller", setup::python) else {
         return;
     };
+    steps.step("converter of e-books", setup::calibre);
     // Without it one test says that it has not checked anything.
     steps.step("library of false time", setup::faketime);
     let Some(node) = steps.step("private RabbitMQ", || {
@@ -106,6 +107,7 @@ fn tests(steps: &mut Steps, arguments: &[String]) {
         return;
     };
     steps.step("ClamAV", setup::clamav);
+    steps.step("ProFTPD", setup::proftpd);
     steps.step("tests", || {
         let mut command = cargo(&["test", "--workspace", "--no-fail-fast"]);
         if !arguments.is_empty() {
