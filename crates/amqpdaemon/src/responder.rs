@@ -121,7 +121,7 @@ impl Responder {
             uuid.is_none_or(|uuid| can_carry(uuid, session.frame_max()))
         });
         let settle = match reply {
-            None => self.without_uuid(message, session).await?,
+            None => Box::pin(self.without_uuid(message, session)).await?,
             Some(reply) => {
                 let span = info_span!("request", uuid = reply.request_name());
                 let answering = self.answer(message, &reply, session);
@@ -216,7 +216,7 @@ impl Responder {
             }
         }
         if deaths >= LIMIT || (message.redelivered && deliveries(&message) >= MOST_DELIVERIES) {
-            let e = self.set_aside(&message, deaths, session).await?;
+            let e = Box::pin(self.set_aside(&message, deaths, session)).await?;
             let outcome = self.work.exception(&e, reply, session.frame_max());
             let known = async { outcome };
             return Ok(Execution::new(fingerprint, &self.answers, known));

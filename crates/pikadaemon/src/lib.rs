@@ -16,11 +16,13 @@
 //! The states a daemon goes through are in [`State`]; the module around it does the I/O.
 
 pub mod backoff;
+mod confirming;
 mod connect_error;
 mod daemon;
 mod direct_replies;
 mod encoded_len;
 mod guard;
+mod lane;
 mod link;
 mod message;
 mod params;
@@ -29,6 +31,8 @@ mod properties;
 mod publish_error;
 mod publisher;
 mod session;
+mod settling;
+mod solo;
 mod state;
 mod tls_error;
 

@@ -17,6 +17,7 @@ use lapin::tcp::{OwnedIdentity, OwnedTLSConfig};
 use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo};
 use lapin::{AsyncTcpStream, Channel, Connection, ConnectionProperties};
 use tokio::net::{TcpStream, lookup_host};
+use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tracing::debug;
 
@@ -31,6 +32,7 @@ pub struct Link {
     connection: Connection,
     node: Node,
     socket: Socket,
+    runtime: Handle,
 }
 
 /// A second handle to the connection's socket.
@@ -56,12 +58,18 @@ impl Link {
         &self.node
     }
 
+    /// The runtime it was made in.
+    pub(crate) fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
     /// A second connection to the same node.
     ///
     /// # Errors
     /// As [`connect`].
     pub async fn connect_beside(&self, params: &ConnectionParams) -> Result<Link, ConnectError> {
-        connect_to(params, &self.node, tls_config(params)?.as_ref()).await
+        let tls = tls_config(params)?;
+        Box::pin(connect_to(params, &self.node, tls.as_ref())).await
     }
 
     /// Opens a channel.
@@ -93,7 +101,8 @@ pub async fn connect(params: &ConnectionParams) -> Result<Link, ConnectError> {
     let tls = tls_config(params)?;
     let mut tried = Vec::new();
     for node in params.connection.nodes.iter() {
-        match connect_to(params, node, tls.as_ref()).await {
+        // Boxed: what is rare and large would else be part of every request that may need it.
+        match Box::pin(connect_to(params, node, tls.as_ref())).await {
             Ok(link) => return Ok(link),
             Err(error) => {
                 debug!(%error, "this node of RabbitMQ cannot be used");
@@ -134,6 +143,7 @@ async fn connect_to(
         connection,
         node: node.clone(),
         socket,
+        runtime: Handle::current(),
     })
 }
 

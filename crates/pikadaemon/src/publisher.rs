@@ -1,84 +1,101 @@
 //! Publishing with confirms.
 //!
-//! Every message is mandatory and confirmed. On one channel the client library may pair a returned message with the
-//! wrong confirm, so a channel has one message in flight; several messages at once use several channels, which are opened
-//! as needed and kept.
+//! Every message is mandatory and confirmed. Small ones share a channel, the [`Lane`], any number of them in flight. What
+//! needs care has a channel of its own while it is in flight ([`Solo`]): large messages, which would hold the others up;
+//! those for the default exchange, whose routing key is a queue of somebody's choice; one that is published again because
+//! the broker refused it, or because what became of it on the lane is not known. A message that is alone goes by a channel
+//! of its own as well, which is the shorter way.
 //!
 //! A caller that takes answers by direct reply-to has to consume on the very channels it publishes on: see
-//! [`Publisher::on_new_channel`].
+//! [`Publisher::on_new_channel`]. Its messages all have channels of their own.
 
+use std::pin::pin;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
+use lapin::options::QueueDeclareOptions;
 use lapin::types::{FieldTable, ShortString};
-use lapin::{BasicProperties, Channel, Confirmation};
-use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout};
+use lapin::{BasicProperties, Channel};
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{Mutex as AsyncMutex, Semaphore, oneshot};
+use tokio::time::Instant;
 use tracing::warn;
 
+use crate::confirming::{Confirming, denied_or_lost};
 use crate::direct_replies::is_direct;
+use crate::lane::{End, Lane, Letter, Verdict};
 use crate::link::Link;
 use crate::message::Outgoing;
-use crate::publish_error::is_channel_error;
+use crate::solo::Solo;
 use crate::{ConnectionParams, PublishError};
 
-/// At most so many messages in flight; more channels gain nothing.
-const MAX_CHANNELS: usize = 32;
+/// At most so many messages are in flight on the lane.
+const MOST_ON_LANE: usize = 512;
+/// Larger bodies have a channel of their own, in bytes.
+const LARGEST_ON_LANE: usize = 64 * 1024;
 /// Pause before a message that the broker refused is offered again.
 const REFUSED_PAUSE: Duration = Duration::from_millis(500);
-
-/// Prepares a channel before anything is published on it.
-type Prepare = Box<dyn Fn(Channel) -> BoxFuture<'static, Result<(), lapin::Error>> + Send + Sync>;
+/// Lanes are opened so far apart: while the broker closes one after the other, messages have channels of their own.
+const LANE_PAUSE: Duration = Duration::from_secs(1);
 
 /// A connection that publishes with confirms; see the module's concept. Dropping it closes the connection at once.
 pub struct Publisher {
-    link: Link,
-    limit: Duration,
-    prepare: Option<Prepare>,
-    idle: Mutex<Vec<Channel>>,
-    permits: Semaphore,
+    confirming: Confirming,
+    solo: Solo,
+    /// Taken by the message that is alone.
+    alone: Semaphore,
+    lane: Mutex<Option<(Lane, Instant)>>,
+    opening_lane: AsyncMutex<()>,
+    most_on_lane: usize,
 }
 
 impl Publisher {
-    /// Publishes on this connection, with up to `in_flight` messages (at most 32) waiting for their confirms at once.
+    /// Publishes on this connection, with up to `in_flight` small messages (at most 512) waiting for their confirms at
+    /// once, and up to 32 others.
     #[must_use]
     pub fn new(link: Link, params: &ConnectionParams, in_flight: usize) -> Self {
         Self {
-            link,
-            limit: params.connection.publish_timeout,
-            prepare: None,
-            idle: Mutex::new(Vec::new()),
-            permits: Semaphore::new(in_flight.clamp(1, MAX_CHANNELS)),
+            confirming: Confirming {
+                link,
+                limit: params.connection.publish_timeout,
+                prepare: None,
+            },
+            solo: Solo::new(in_flight),
+            alone: Semaphore::new(1),
+            lane: Mutex::new(None),
+            opening_lane: AsyncMutex::new(()),
+            most_on_lane: in_flight.clamp(1, MOST_ON_LANE),
         }
     }
 
-    /// Has every channel prepared by `prepare` before the first message is published on it.
+    /// Has every channel prepared by `prepare` before the first message is published on it. Each channel then has one
+    /// message in flight.
     #[must_use]
     pub fn on_new_channel<F>(mut self, prepare: F) -> Self
     where
         F: Fn(Channel) -> BoxFuture<'static, Result<(), lapin::Error>> + Send + Sync + 'static,
     {
-        self.prepare = Some(Box::new(prepare));
+        self.confirming.prepare = Some(Box::new(prepare));
         self
     }
 
     /// Whether the connection is there, as far as is known.
     pub(crate) fn is_connected(&self) -> bool {
-        self.link.connection().status().connected()
+        self.confirming.link.connection().status().connected()
     }
 
     /// The connection itself, to be closed in an orderly way.
     #[must_use]
     pub fn into_link(self) -> Link {
-        self.link
+        self.confirming.link
     }
 
     /// Publishes a message and returns when the broker has confirmed it. A message the broker refuses is offered again
-    /// until `RABBITMQ_PUBLISH_TIMEOUT` is over.
+    /// until `RABBITMQ_PUBLISH_TIMEOUT` is over. It may arrive twice if the broker closes the channel because of another
+    /// message.
     ///
-    /// Must be awaited to its end: a channel whose message is given up in flight is not used again.
+    /// May be dropped: the message then arrives or not, and others are not disturbed.
     ///
     /// # Errors
     /// It is not known to be safe in the broker; see [`PublishError`].
@@ -100,77 +117,147 @@ impl Publisher {
         properties: &BasicProperties,
         body: &[u8],
     ) -> Result<(), PublishError> {
-        let deadline = Instant::now() + self.limit;
-        let mut told = false;
-        loop {
-            match self
-                .publish_once(exchange, routing_key, properties, body)
-                .await
-            {
-                Err(PublishError::Refused { .. }) if Instant::now() + REFUSED_PAUSE < deadline => {
-                    if !std::mem::replace(&mut told, true) {
-                        warn!(
-                            exchange,
-                            routing_key,
-                            "RabbitMQ refuses a message (is the queue full?), trying again"
-                        );
-                    }
-                    tokio::time::sleep(REFUSED_PAUSE).await;
-                }
-                result => return result,
+        let deadline = Instant::now() + self.confirming.limit;
+        let exchange = short(exchange)?;
+        let key = short(routing_key)?;
+        // An address of direct reply-to is no queue: the broker would return even a message that it has delivered.
+        let mandatory = !(exchange.as_str().is_empty() && is_direct(routing_key));
+        let shares = self.confirming.prepare.is_none()
+            && !exchange.as_str().is_empty()
+            && body.len() <= LARGEST_ON_LANE;
+        let alone = self.alone.try_acquire();
+        let mut unclear = false;
+        let mut result = match alone.is_err() && shares {
+            false => {
+                self.solo(&exchange, &key, mandatory, properties, body)
+                    .await
             }
+            true => match self.share(&exchange, &key, properties, body).await? {
+                Verdict::Confirmed => Ok(()),
+                Verdict::Returned(reason) => Err(PublishError::Returned {
+                    exchange: exchange.to_string(),
+                    routing_key: key.to_string(),
+                    reason,
+                }),
+                Verdict::Refused => Err(PublishError::Refused {
+                    exchange: exchange.to_string(),
+                    routing_key: key.to_string(),
+                }),
+                verdict @ (Verdict::Unclear | Verdict::Unsent) => {
+                    unclear = verdict == Verdict::Unclear;
+                    self.solo(&exchange, &key, mandatory, properties, body)
+                        .await
+                }
+            },
+        };
+        drop(alone);
+        let mut told = false;
+        while let Err(PublishError::Refused { .. }) = result
+            && Instant::now() + REFUSED_PAUSE < deadline
+        {
+            if !std::mem::replace(&mut told, true) {
+                warn!(
+                    exchange = exchange.as_str(),
+                    routing_key, "RabbitMQ refuses a message (is the queue full?), trying again"
+                );
+            }
+            tokio::time::sleep(REFUSED_PAUSE).await;
+            result = self
+                .solo(&exchange, &key, mandatory, properties, body)
+                .await;
+        }
+        match result {
+            // The second time it was not sent, the first time perhaps.
+            Err(PublishError::NotSent(e)) if unclear => Err(PublishError::Lost(e)),
+            result => result,
         }
     }
 
-    async fn publish_once(
+    async fn solo(
         &self,
-        exchange: &str,
-        routing_key: &str,
+        exchange: &ShortString,
+        key: &ShortString,
+        mandatory: bool,
         properties: &BasicProperties,
         body: &[u8],
     ) -> Result<(), PublishError> {
-        let key = short(routing_key)?;
-        // The semaphore is never closed.
-        let _permit = self.permits.acquire().await;
-        let channel = match self.idle_channel() {
-            Some(channel) => channel,
-            None => self
-                .within_limit(self.open_channel())
-                .await?
-                .map_err(PublishError::NotSent)?,
-        };
-        let options = BasicPublishOptions {
-            // An address of direct reply-to is no queue: the broker would return even a message that it has delivered.
-            mandatory: !(exchange.is_empty() && is_direct(routing_key)),
-            ..BasicPublishOptions::default()
-        };
-        let confirmation = self
-            .within_limit(async {
-                channel
-                    .basic_publish(short(exchange)?, key, options, body, properties.clone())
-                    .await?
-                    .await
-                    .map_err(|e| denied_or_lost(exchange, e))
-            })
-            .await??;
-        // Only a channel without anything in flight is used again.
-        if let Ok(mut idle) = self.idle.lock() {
-            idle.push(channel);
-        }
-        match confirmation {
-            Confirmation::Ack(None) => Ok(()),
-            Confirmation::Ack(Some(returned)) | Confirmation::Nack(Some(returned)) => {
-                Err(PublishError::Returned {
-                    exchange: exchange.to_owned(),
-                    routing_key: routing_key.to_owned(),
-                    reason: returned.reply_text.to_string(),
-                })
+        let (exchange, key) = (exchange.clone(), key.clone());
+        self.solo
+            .publish(&self.confirming, exchange, key, mandatory, properties, body)
+            .await
+    }
+
+    /// Publishes by the lane.
+    async fn share(
+        &self,
+        exchange: &ShortString,
+        routing_key: &ShortString,
+        properties: &BasicProperties,
+        body: &[u8],
+    ) -> Result<Verdict, PublishError> {
+        let lane = match self.open_lane() {
+            Some(lane) => Some(lane),
+            None => {
+                let opening = Box::pin(self.new_lane());
+                self.confirming.within_limit(opening).await??
             }
-            Confirmation::Nack(None) | Confirmation::NotRequested => Err(PublishError::Refused {
-                exchange: exchange.to_owned(),
-                routing_key: routing_key.to_owned(),
-            }),
+        };
+        let Some(lane) = lane else {
+            return Ok(Verdict::Unsent);
+        };
+        let (publisher, verdict) = oneshot::channel();
+        let letter = Letter {
+            exchange: exchange.clone(),
+            routing_key: routing_key.clone(),
+            properties: properties.clone(),
+            body: body.to_vec(),
+            publisher,
+        };
+        let taken = match lane.letters().try_send(letter) {
+            Ok(()) => true,
+            Err(TrySendError::Closed(_)) => false,
+            Err(TrySendError::Full(letter)) => {
+                let sending = pin!(lane.letters().send(letter));
+                self.confirming.within_limit(sending).await?.is_ok()
+            }
+        };
+        if !taken {
+            return Ok(Verdict::Unsent);
         }
+        match (self.confirming.within_limit(verdict).await?, lane.end()) {
+            (Ok(verdict), _) => Ok(verdict),
+            (Err(_), End::Closed) => Ok(Verdict::Unclear),
+            (Err(_), End::Lost(e)) => Err(PublishError::Lost(e)),
+        }
+    }
+
+    fn open_lane(&self) -> Option<Lane> {
+        let lane = self.lane.lock().ok()?;
+        let (lane, _) = lane.as_ref()?;
+        lane.is_open().then(|| lane.clone())
+    }
+
+    /// Opens a lane, if it is not too soon.
+    async fn new_lane(&self) -> Result<Option<Lane>, PublishError> {
+        let _turn = self.opening_lane.lock().await;
+        if let Some(lane) = self.open_lane() {
+            return Ok(Some(lane));
+        }
+        let last = self
+            .lane
+            .lock()
+            .ok()
+            .and_then(|lane| lane.as_ref().map(|(_, since)| *since));
+        if last.is_some_and(|since| since.elapsed() < LANE_PAUSE) {
+            return Ok(None);
+        }
+        let channel = self.confirming.open_channel().await;
+        let channel = channel.map_err(PublishError::NotSent)?;
+        let lane = Lane::start(channel, self.most_on_lane, self.confirming.link.runtime());
+        if let Ok(mut current) = self.lane.lock() {
+            *current = Some((lane.clone(), Instant::now()));
+        }
+        Ok(Some(lane))
     }
 
     /// Makes sure that a queue of this name is there; if not, a durable one is made. One that is there may be as it likes.
@@ -188,60 +275,19 @@ impl Publisher {
             durable: true,
             ..QueueDeclareOptions::default()
         };
-        let declaring = async {
+        let declaring = pin!(async {
             // A channel of its own: if the broker denies it, it closes the channel.
-            let channel = self.link.connection().create_channel().await?;
+            let channel = self.confirming.link.connection().create_channel().await?;
             channel
                 .queue_declare(name, options, FieldTable::default())
                 .await?;
             channel.close(200, "OK".into()).await
-        };
+        });
         // The default exchange is the one that leads to a queue by its name.
-        self.within_limit(declaring)
+        self.confirming
+            .within_limit(declaring)
             .await?
             .map_err(|e| denied_or_lost("", e))
-    }
-
-    fn idle_channel(&self) -> Option<Channel> {
-        let mut idle = self.idle.lock().ok()?;
-        // One that was closed meanwhile would lose the message before it is sent.
-        idle.retain(|channel| channel.status().connected());
-        idle.pop()
-    }
-
-    async fn open_channel(&self) -> Result<Channel, lapin::Error> {
-        let channel = self.link.connection().create_channel().await?;
-        channel
-            .confirm_select(ConfirmSelectOptions::default())
-            .await?;
-        if let Some(prepare) = &self.prepare {
-            prepare(channel.clone()).await?;
-        }
-        Ok(channel)
-    }
-
-    /// Bounds a wait for the broker. While the broker has blocked publishing (it is short of memory or disk), waiting is
-    /// right, and the clock stands.
-    async fn within_limit<F: Future>(&self, future: F) -> Result<F::Output, PublishError> {
-        tokio::pin!(future);
-        loop {
-            if let Ok(output) = timeout(self.limit, &mut future).await {
-                return Ok(output);
-            }
-            if !self.link.connection().status().blocked() {
-                return Err(PublishError::Timeout { after: self.limit });
-            }
-        }
-    }
-}
-
-fn denied_or_lost(exchange: &str, error: lapin::Error) -> PublishError {
-    match error.kind() {
-        lapin::ErrorKind::ProtocolError(amqp) if is_channel_error(&error) => PublishError::Denied {
-            exchange: exchange.to_owned(),
-            reason: amqp.get_message().to_string(),
-        },
-        _ => PublishError::Lost(error),
     }
 }
 

@@ -4,19 +4,19 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::{Fuse, FusedFuture};
+use futures::future::{BoxFuture, Fuse, FusedFuture};
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt};
 use lapin::message::Delivery;
 use lapin::options::{
-    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions, BasicRejectOptions,
-    ExchangeDeclareOptions, QueueDeclareOptions,
+    BasicCancelOptions, BasicConsumeOptions, BasicQosOptions, ExchangeDeclareOptions,
+    QueueDeclareOptions,
 };
 use lapin::protocol::AMQPSoftError;
 use lapin::types::{FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Consumer, ExchangeKind};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
@@ -29,6 +29,7 @@ use crate::message::{Message, OnMessage, Outgoing, Settle};
 use crate::parked::{addressed, parked_request};
 use crate::publish_error::is_channel_error;
 use crate::publisher::Publisher;
+use crate::settling::Settling;
 use crate::{ConnectError, ConnectionParams, Node, PublishError};
 
 /// How often the session proves that its consumer is still on the queue.
@@ -59,7 +60,8 @@ impl Session {
         message: &Outgoing,
     ) -> Result<(), PublishError> {
         let result = if exchange.is_empty() && is_direct(routing_key) {
-            self.direct_replies.publish(routing_key, message).await
+            // Rare and large: not in every request.
+            Box::pin(self.direct_replies.publish(routing_key, message)).await
         } else {
             self.publisher.publish(exchange, routing_key, message).await
         };
@@ -96,7 +98,7 @@ impl Session {
         let mut properties = message.properties();
         let headers = properties.headers().clone().unwrap_or_default();
         properties = properties.with_headers(addressed(headers, exchange, routing_key, reason));
-        let parking = self.keep(&properties, &message.body);
+        let parking = Box::pin(self.keep(&properties, &message.body));
         self.doubted_by(parking.await)
     }
 
@@ -112,7 +114,7 @@ impl Session {
         reason: &str,
     ) -> Result<(), PublishError> {
         let properties = parked_request(request, needed, reason, self.frame_max);
-        let parking = self.keep(&properties, &request.body);
+        let parking = Box::pin(self.keep(&properties, &request.body));
         self.doubted_by(parking.await)
     }
 
@@ -148,8 +150,14 @@ pub(crate) struct LiveSession {
     consumer: Consumer,
     session: Arc<Session>,
     publish_events: BoxStream<'static, lapin::Event>,
-    jobs: JoinSet<Result<(), String>>,
+    jobs: JoinSet<Job>,
+    settling: Settling,
+    /// The batch that is being sent: how many deliveries it settles.
+    batch: Fuse<BoxFuture<'static, Result<usize, String>>>,
 }
+
+/// A delivery's number and what to do with it, or why it cannot be settled.
+type Job = Result<(u64, Settle), String>;
 
 /// Why [`LiveSession::run`] ended.
 pub(crate) enum Ended {
@@ -201,6 +209,8 @@ impl LiveSession {
             consumer,
             publish_events,
             jobs: JoinSet::new(),
+            settling: Settling::default(),
+            batch: Fuse::terminated(),
         })
     }
 
@@ -224,19 +234,22 @@ impl LiveSession {
         let mut doubt = self.session.doubt.subscribe();
         handler.on_session(&self.session);
         loop {
+            self.send_settled(plan);
             tokio::select! {
                 () = stop.cancelled() => return Ended::Stopped,
                 delivery = self.consumer.next() => match delivery {
-                    Some(Ok(delivery)) => self.spawn_job(Arc::clone(handler), delivery, plan),
+                    Some(Ok(delivery)) => self.spawn_job(Arc::clone(handler), delivery),
                     Some(Err(e)) => return Ended::Lost(format!("consuming: {e}")),
                     None => return Ended::Lost(format!(
                         "the consumer was cancelled; was queue '{}' deleted?", plan.queue
                     )),
                 },
-                Some(job) = self.jobs.join_next() => match job {
-                    Ok(Ok(())) => {}
-                    Ok(Err(reason)) => return Ended::Lost(reason),
-                    Err(e) => return Ended::Lost(format!("a message handler failed: {e}")),
+                Some(job) = self.jobs.join_next() => if let Err(reason) = self.settle_finished(job) {
+                    return Ended::Lost(reason);
+                },
+                sent = &mut self.batch => match sent {
+                    Ok(deliveries) => self.settling.sent(deliveries),
+                    Err(reason) => return Ended::Lost(reason),
                 },
                 // The sender lives as long as the session.
                 Ok(()) = doubt.changed() => {
@@ -267,43 +280,49 @@ impl LiveSession {
         }
     }
 
-    fn spawn_job(&mut self, handler: Arc<dyn OnMessage>, delivery: Delivery, plan: &Plan) {
+    fn spawn_job(&mut self, handler: Arc<dyn OnMessage>, delivery: Delivery) {
         let session = Arc::clone(&self.session);
-        let limit = plan.params.connection.publish_timeout;
+        let number = delivery.delivery_tag;
+        self.settling.delivered(number);
+        let message = Message {
+            exchange: delivery.exchange.into(),
+            routing_key: delivery.routing_key.into(),
+            redelivered: delivery.redelivered,
+            properties: delivery.properties,
+            body: delivery.data,
+        };
         self.jobs.spawn(async move {
-            let Delivery {
-                exchange,
-                routing_key,
-                redelivered,
-                properties,
-                data,
-                acker,
-                ..
-            } = delivery;
-            let message = Message {
-                exchange: exchange.into(),
-                routing_key: routing_key.into(),
-                redelivered,
-                properties,
-                body: data,
-            };
-            let settle = handler
-                .on_message_received(message, &session)
-                .await
-                .map_err(|e| e.to_string())?;
-            let settling = async {
-                match settle {
-                    Settle::Ack => acker.ack(BasicAckOptions::default()).await,
-                    Settle::Requeue => acker.reject(BasicRejectOptions { requeue: true }).await,
-                }
-            };
-            match timeout(limit, settling).await {
-                Ok(Ok(true)) => Ok(()),
-                Ok(Ok(false)) => Err("acknowledging: the channel is gone".to_owned()),
-                Ok(Err(e)) => Err(format!("acknowledging: {e}")),
-                Err(_) => Err("acknowledging takes too long".to_owned()),
-            }
+            let settle = handler.on_message_received(message, &session).await;
+            settle.map(|s| (number, s)).map_err(|e| e.to_string())
         });
+    }
+
+    /// Settles the delivery of this job and of all others that are finished.
+    fn settle_finished(&mut self, job: Result<Job, JoinError>) -> Result<(), String> {
+        let mut finished = Some(job);
+        while let Some(job) = finished {
+            let (number, settle) = job.map_err(|e| format!("a message handler failed: {e}"))??;
+            self.settling.settled(number, settle);
+            finished = self.jobs.try_join_next();
+        }
+        Ok(())
+    }
+
+    /// Begins to tell the broker what is settled, unless the last batch is still on its way.
+    fn send_settled(&mut self, plan: &Plan) {
+        if self.batch.is_terminated()
+            && let Some(batch) = self.settling.batch()
+        {
+            let sending = timeout(
+                plan.params.connection.publish_timeout,
+                batch.send(self.channel.clone()),
+            );
+            let sent = sending.map(|sent| match sent {
+                Ok(sent) => sent.map_err(|e| format!("acknowledging: {e}")),
+                Err(_) => Err("acknowledging takes too long".to_owned()),
+            });
+            self.batch = sent.boxed().fuse();
+        }
     }
 
     /// Gives up what is in hand; the broker puts it back into the queue.
@@ -326,33 +345,36 @@ impl LiveSession {
         let _ = timeout(CLOSE_LIMIT, cancel).await;
         // What the broker had delivered before it knew is in hand as well.
         while let Some(Some(Ok(delivery))) = self.consumer.next().now_or_never() {
-            self.spawn_job(Arc::clone(handler), delivery, plan);
+            self.spawn_job(Arc::clone(handler), delivery);
         }
-        drop(self.consumer);
-        let mut unfinished = 0;
-        let finishing = async {
-            while let Some(job) = self.jobs.join_next().await {
-                let reason = match job {
-                    Ok(Ok(())) => continue,
-                    Ok(Err(reason)) => reason,
-                    Err(e) => e.to_string(),
-                };
-                unfinished += 1;
-                warn!(
-                    reason,
-                    "a request could not be finished while stopping; it stays in the queue"
-                );
-            }
-        };
-        // What is left when the time is over.
-        let _ = timeout(limit, finishing).await;
-        unfinished += self.jobs.len();
+        // What is left when the time is over stays in the queue.
+        let _ = timeout(limit, self.finish(plan)).await;
         self.jobs.shutdown().await;
         self.consume_link.close(CLOSE_LIMIT).await;
         if let Some(session) = Arc::into_inner(self.session) {
             session.publisher.into_link().close(CLOSE_LIMIT).await;
         }
-        unfinished
+        self.settling.unfinished()
+    }
+
+    /// Waits for all jobs and tells the broker.
+    async fn finish(&mut self, plan: &Plan) {
+        loop {
+            self.send_settled(plan);
+            let result = tokio::select! {
+                Some(job) = self.jobs.join_next() => self.settle_finished(job),
+                sent = &mut self.batch, if !self.batch.is_terminated() => {
+                    sent.map(|deliveries| self.settling.sent(deliveries))
+                }
+                else => return,
+            };
+            if let Err(reason) = result {
+                warn!(
+                    reason,
+                    "a request could not be finished while stopping; it stays in the queue"
+                );
+            }
+        }
     }
 }
 

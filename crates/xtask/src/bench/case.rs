@@ -25,9 +25,12 @@ pub enum Case {
     /// Bodies of 5 MB.
     #[value(name = "5m")]
     Body5M,
-    /// Several processes on one queue.
+    /// Several processes on one queue, with nothing to do but answer.
     #[value(name = "processes")]
     Processes,
+    /// Several processes on one queue, with a handler that waits.
+    #[value(name = "scaling")]
+    Scaling,
     /// From the start of a process to its first answer.
     #[value(name = "start")]
     Start,
@@ -57,6 +60,7 @@ impl Case {
             Case::Body64K => (16, 64 * 1024, 0),
             Case::Body5M => (4, 5_000_000, 0),
             Case::Processes => (256, 200, 0),
+            Case::Scaling => (80, 200, 50),
         };
         Load {
             window,
@@ -67,7 +71,10 @@ impl Case {
 
     /// Whether rates and latencies of all subjects are compared in it.
     pub fn compares(self) -> bool {
-        !matches!(self, Case::Processes | Case::Start | Case::Soak)
+        !matches!(
+            self,
+            Case::Processes | Case::Scaling | Case::Start | Case::Soak
+        )
     }
 
     pub fn about(self) -> &'static str {
@@ -80,6 +87,9 @@ impl Case {
             Case::Body5M => "bodies of 5 MB, 4 requests in flight",
             Case::Processes => {
                 "several processes on one queue, 256 requests of 200 bytes in flight"
+            }
+            Case::Scaling => {
+                "several processes on one queue, 64 at once in each, a handler that waits 50 ms"
             }
             Case::Start => "from exec to the first answer, the request waiting in the queue",
             Case::Soak => "memory over many requests, 256 of 200 bytes in flight",

@@ -16,6 +16,9 @@ use super::subject::{Place, Subject};
 /// Numbers of processes on one queue.
 const PROCESSES: [usize; 4] = [1, 2, 4, 8];
 
+/// Requests at once in each process, some fewer than there are in flight for it: it always has the next.
+const SCALING_PREFETCH: usize = 64;
+
 /// How often the soak looks at the memory.
 const SOAK_STEPS: usize = 10;
 
@@ -107,7 +110,7 @@ impl<'a> Bench<'a> {
     fn line_up(&self, case: Case) -> Vec<(Subject, usize)> {
         let rust = [Subject::Daemon, Subject::Lapin];
         match case {
-            Case::Processes => rust
+            Case::Processes | Case::Scaling => rust
                 .into_iter()
                 .filter(|subject| self.subjects.contains(subject))
                 .flat_map(|subject| PROCESSES.map(|count| (subject, count)))
@@ -158,7 +161,10 @@ impl<'a> Bench<'a> {
         let load = case.load();
         let mut processes = Vec::new();
         for instance in 1..=count {
-            let prefetch = (load.window / count).max(1);
+            let prefetch = match case {
+                Case::Scaling => SCALING_PREFETCH,
+                _ => (load.window / count).max(1),
+            };
             let command = subject.command(&self.place(&vhost), load, prefetch, instance);
             let log = self.dir.join(format!("{}-{instance}.log", vhost.name()));
             processes.push(Process::start(command, log)?);
@@ -182,14 +188,18 @@ impl<'a> Bench<'a> {
         let subject = one.row.subject;
         let load = case.load();
         let waits_in_line = load.pause > 0 && subject.is_serial();
-        let mut arguments = vec![format!("--window={}", load.window)];
+        let window = match case {
+            Case::Scaling => load.window * one.row.processes,
+            _ => load.window,
+        };
+        let mut arguments = vec![format!("--window={window}")];
         if waits_in_line {
             // It is as slow with a few as with all 200 in flight.
             arguments.push("--requests=40".to_owned());
             arguments.push("--warm-up=2".to_owned());
         } else {
             arguments.push(format!("--seconds={}", self.seconds));
-            arguments.push(format!("--warm-up={}", load.window));
+            arguments.push(format!("--warm-up={window}"));
         }
         let driver = self.driver();
         if first {
@@ -211,7 +221,7 @@ impl<'a> Bench<'a> {
         for process in &mut one.processes {
             process.check().with_context(|| subject.to_string())?;
         }
-        let warm_up = if waits_in_line { 2 } else { load.window };
+        let warm_up = if waits_in_line { 2 } else { window };
         let share = 10_000.0 / (run.requests + warm_up as f64);
         Ok(Round {
             run,

@@ -17,7 +17,7 @@ const END: &str = "<!-- measured: end -->\n";
 pub fn of_case(case: Case, rows: &[Row]) -> String {
     match case {
         Case::Start => starts(rows),
-        Case::Processes => processes(rows),
+        Case::Processes | Case::Scaling => processes(rows),
         Case::Soak => soak(rows),
         _ => comparison(rows),
     }
@@ -60,16 +60,18 @@ pub fn wrong(row: &Row) -> f64 {
 
 fn processes(rows: &[Row]) -> String {
     let mut table = String::from(
-        "| | processes | requests/s | p99 ms | CPU s / 10,000 | broker's CPU s / 10,000 | MB, all |\n\
-         |---|---:|---:|---:|---:|---:|---:|\n",
+        "| | processes | requests/s | for each process | p99 ms | CPU s / 10,000 | broker's CPU s / 10,000 | MB, all |\n\
+         |---|---:|---:|---:|---:|---:|---:|---:|\n",
     );
     for row in rows {
+        let rate = row.median(|one| one.run.rate);
         let _ = writeln!(
             table,
-            "| {} | {} | {} | {} | {} | {} | {:.0} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {:.0} |",
             row.subject.title(),
             row.processes,
-            short(row.median(|one| one.run.rate)),
+            short(rate),
+            short(rate / row.processes as f64),
             short(row.median(|one| one.run.p99)),
             short(row.median(|one| one.cpu)),
             short(row.median(|one| one.broker)),

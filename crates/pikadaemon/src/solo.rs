@@ -1,0 +1,94 @@
+//! Channels with one message in flight each: what becomes of it is never in doubt.
+
+use std::pin::pin;
+use std::sync::Mutex;
+
+use lapin::options::BasicPublishOptions;
+use lapin::types::ShortString;
+use lapin::{BasicProperties, Channel, Confirmation};
+use tokio::sync::Semaphore;
+
+use crate::PublishError;
+use crate::confirming::{Confirming, denied_or_lost};
+
+/// At most so many; more gain nothing.
+const MAX_CHANNELS: usize = 32;
+
+/// The channels, opened as they are needed and kept.
+pub(crate) struct Solo {
+    idle: Mutex<Vec<Channel>>,
+    permits: Semaphore,
+}
+
+impl Solo {
+    /// Up to `in_flight` of them, at most 32.
+    pub(crate) fn new(in_flight: usize) -> Self {
+        Self {
+            idle: Mutex::new(Vec::new()),
+            permits: Semaphore::new(in_flight.clamp(1, MAX_CHANNELS)),
+        }
+    }
+
+    /// Publishes on a channel of the message's own, and waits for its confirm. If it is given up in flight, the channel is
+    /// not used again.
+    pub(crate) async fn publish(
+        &self,
+        confirming: &Confirming,
+        exchange: ShortString,
+        routing_key: ShortString,
+        mandatory: bool,
+        properties: &BasicProperties,
+        body: &[u8],
+    ) -> Result<(), PublishError> {
+        // The semaphore is never closed.
+        let _permit = self.permits.acquire().await;
+        let channel = match self.idle_channel() {
+            Some(channel) => channel,
+            None => confirming
+                .within_limit(confirming.open_channel())
+                .await?
+                .map_err(PublishError::NotSent)?,
+        };
+        let options = BasicPublishOptions {
+            mandatory,
+            ..BasicPublishOptions::default()
+        };
+        let confirmation = {
+            let publishing = pin!(async {
+                let (exchange, key) = (exchange.clone(), routing_key.clone());
+                channel
+                    .basic_publish(exchange, key, options, body, properties.clone())
+                    .await?
+                    .await
+            });
+            confirming.within_limit(publishing).await?
+        }
+        .map_err(|e| denied_or_lost(exchange.as_str(), e))?;
+        // Only a channel without anything in flight is used again.
+        if let Ok(mut idle) = self.idle.lock() {
+            idle.push(channel);
+        }
+        let (exchange, routing_key) = (exchange.to_string(), routing_key.to_string());
+        match confirmation {
+            Confirmation::Ack(None) => Ok(()),
+            Confirmation::Ack(Some(returned)) | Confirmation::Nack(Some(returned)) => {
+                Err(PublishError::Returned {
+                    exchange,
+                    routing_key,
+                    reason: returned.reply_text.to_string(),
+                })
+            }
+            Confirmation::Nack(None) | Confirmation::NotRequested => Err(PublishError::Refused {
+                exchange,
+                routing_key,
+            }),
+        }
+    }
+
+    fn idle_channel(&self) -> Option<Channel> {
+        let mut idle = self.idle.lock().ok()?;
+        // One that was closed meanwhile would lose the message before it is sent.
+        idle.retain(|channel| channel.status().connected());
+        idle.pop()
+    }
+}
