@@ -5,6 +5,7 @@
 
 use std::cell::OnceCell;
 
+use edeposit_marc::xml::excerpt;
 use edeposit_marc::{Dialect, Record};
 
 use crate::ConversionError;
@@ -127,6 +128,18 @@ impl<'a> Source<'a> {
         source.check_characters()?;
         source.check_parts()?;
         Ok(source)
+    }
+
+    /// Numbers that the mapping leaves out, so that cataloguers can be told.
+    pub(crate) fn log_what_is_lost(&self) {
+        let several = self.fields("020").filter(|f| f.values('a').count() > 1);
+        for field in several {
+            let kept = excerpt(field.first('a'), 40);
+            tracing::info!(
+                kept,
+                "a field 020 has more than one number, only the first is written"
+            );
+        }
     }
 
     /// Takes publishers of RDA records (264 with second indicator 1) for those of 260, if the record has no 260.
