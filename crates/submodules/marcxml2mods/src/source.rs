@@ -103,10 +103,7 @@ impl<'a> Source<'a> {
                 });
             }
         }
-        fields.sort_by_key(|field| {
-            let begins_with_digit = field.tag.starts_with(|c: char| c.is_ascii_digit());
-            (begins_with_digit, field.tag)
-        });
+        fields.sort_by_key(|field| order(field.tag));
         let leader = record.leader.as_deref().filter(|text| !text.is_empty());
         let leader = match record.dialect {
             Dialect::OaiMarc if compat => leader.map(strip),
@@ -147,12 +144,12 @@ impl<'a> Source<'a> {
         if self.has_field("260") {
             return;
         }
-        // they stay sorted: there is nothing between the two but what is not read
         for field in &mut self.fields {
             if field.tag == "264" && field.i2.is(1) {
                 field.tag = "260";
             }
         }
+        self.fields.sort_by_key(|field| order(field.tag));
     }
 
     /// The text of a control field whose id is a number; others are not part of the mapping.
@@ -195,9 +192,19 @@ impl<'a> Source<'a> {
 
     /// All fields with one of these ids, which are separated by blanks, in order.
     pub(crate) fn fields<'s>(&'s self, tags: &'s str) -> impl Iterator<Item = &'s Field<'a>> {
-        self.fields
+        // most rows are about one field, and fields are sorted
+        let one = tags.len() == 3;
+        let range = match one {
+            true => {
+                let begin = self.fields.partition_point(|f| order(f.tag) < order(tags));
+                let rest = &self.fields[begin..];
+                &rest[..rest.partition_point(|f| f.tag == tags)]
+            }
+            false => &self.fields[..],
+        };
+        range
             .iter()
-            .filter(move |field| tags.split(' ').any(|tag| tag == field.tag))
+            .filter(move |field| one || tags.split(' ').any(|tag| tag == field.tag))
     }
 
     pub(crate) fn has_field(&self, tags: &str) -> bool {
@@ -253,6 +260,11 @@ impl<'a> Source<'a> {
         }
         Ok(())
     }
+}
+
+/// By what the ids of fields are sorted.
+fn order(tag: &str) -> (bool, &str) {
+    (tag.starts_with(|c: char| c.is_ascii_digit()), tag)
 }
 
 /// Refuses a text that no XML document could hold.
