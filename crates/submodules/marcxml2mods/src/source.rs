@@ -15,6 +15,10 @@ use crate::text::{is_xml_character, squeeze, strip};
 /// hundredth of it.
 const PARTS: usize = 20_000;
 
+/// Fields each of which is compared with others, and how often they may occur.
+const COMPARED: [&str; 7] = ["045", "245", "250", "260", "300", "856", "880"];
+const OCCURRENCES: usize = 1000;
+
 /// A record in the mapping's order.
 #[derive(Debug)]
 pub(crate) struct Source<'a> {
@@ -217,8 +221,7 @@ impl<'a> Source<'a> {
         tag: &'s str,
         code: char,
     ) -> impl Iterator<Item = &'a str> + 's {
-        self.fields(tag)
-            .flat_map(move |field| field.values(code).collect::<Vec<_>>())
+        self.fields(tag).flat_map(move |field| field.values(code))
     }
 
     fn check_characters(&self) -> Result<(), ConversionError> {
@@ -237,28 +240,29 @@ impl<'a> Source<'a> {
     }
 
     fn check_parts(&self) -> Result<(), ConversionError> {
-        let mut parts = 0;
-        for field in &self.fields {
-            parts += match field.tag {
-                "041" => field.subfields.iter().map(|(_, v)| v.len() / 3).sum(),
-                "775" => field.values('e').map(|v| v.len() / 3).sum(),
-                "910" => field.first('b').matches(',').count(),
-                _ => 0,
-            };
-        }
         let others = self.fields("880");
         let imprints = others.filter(|f| f.first('6').starts_with("260-")).count();
         let editions = self.values("880", '6').filter(|v| v.contains("250"));
-        parts += imprints.saturating_mul(editions.count());
-        // each of the one is looked for among the others
-        let pairs = self.fields("880").count() * self.fields("260 300").count();
-        if parts > PARTS || pairs > 50 * PARTS {
-            return Err(ConversionError::TooMuch {
-                what: "parts of values and pairs of linked fields",
-                limit: PARTS,
-            });
+        let mut parts = imprints.saturating_mul(editions.count());
+        for field in self.fields("041 775 910") {
+            parts += match field.tag {
+                "041" => field.subfields.iter().map(|(_, v)| v.len() / 3).sum(),
+                "775" => field.values('e').map(|v| v.len() / 3).sum(),
+                _ => field.first('b').matches(',').count(),
+            };
         }
-        Ok(())
+        within(parts, PARTS, "parts of values")?;
+        for tag in COMPARED {
+            within(self.fields(tag).count(), OCCURRENCES, "fields of one kind")?;
+        }
+        within(self.values("041", 'a').count(), OCCURRENCES, "languages")
+    }
+}
+
+fn within(amount: usize, limit: usize, what: &'static str) -> Result<(), ConversionError> {
+    match amount > limit {
+        true => Err(ConversionError::TooMuch { what, limit }),
+        false => Ok(()),
     }
 }
 
