@@ -58,13 +58,15 @@ pub fn clamav() -> Result<()> {
     )
 }
 
-/// `xmllint`, which says whether documents are valid against a schema.
-pub fn xmllint() -> Result<()> {
-    if succeeds(Command::new("xmllint").arg("--version")) {
+/// Readers of MODS: `xmllint`, which says whether a document is valid against the schema, and `xml2bib` of bibutils, which
+/// makes a citation of it.
+pub fn mods_readers() -> Result<()> {
+    let has = |program: &str, option: &str| succeeds(Command::new(program).arg(option));
+    if has("xmllint", "--version") && has("xml2bib", "-v") {
         return Ok(());
     }
-    println!("xmllint is missing: installing Debian's package.");
-    install("", &["libxml2-utils"])
+    println!("xmllint or xml2bib is missing: installing Debian's packages.");
+    install("", &["libxml2-utils", "bibutils"])
 }
 
 /// A Python with pika in `target/venv`, for the callers written in Python. Returns its path.

@@ -106,7 +106,7 @@ fn tests(steps: &mut Steps, arguments: &[String]) {
         return;
     };
     steps.step("ClamAV", setup::clamav);
-    steps.step("xmllint", setup::xmllint);
+    steps.step("readers of MODS", setup::mods_readers);
     steps.step("tests", || {
         let mut command = cargo(&["test", "--workspace", "--no-fail-fast"]);
         if !arguments.is_empty() {
