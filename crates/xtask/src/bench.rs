@@ -46,7 +46,7 @@ pub struct Options {
     /// Put the tables into docs/performance.md.
     #[arg(long)]
     write: bool,
-    /// Only the micro-benchmarks of serializers and MARC; needs no broker.
+    /// Only the micro-benchmarks of serializers, MARC and MODS; needs no broker.
     #[arg(long)]
     micro: bool,
 }
@@ -112,7 +112,11 @@ fn chosen<T: ValueEnum + Clone>(named: &[T]) -> Vec<T> {
 }
 
 fn micro() -> Result<()> {
-    for package in ["edeposit-serializers", "edeposit-marc"] {
+    for package in [
+        "edeposit-serializers",
+        "edeposit-marc",
+        "edeposit-marcxml2mods",
+    ] {
         run_command(&mut cargo(&["bench", "--package", package, "--benches"]))?;
     }
     Ok(())

@@ -73,13 +73,15 @@ pub fn proftpd() -> Result<()> {
     install("proftpd", &["proftpd-core", "python3"])
 }
 
-/// `xmllint`, which says whether documents are valid against a schema.
-pub fn xmllint() -> Result<()> {
-    if succeeds(Command::new("xmllint").arg("--version")) {
+/// Readers of MODS: `xmllint`, which says whether a document is valid against the schema, and `xml2bib` of bibutils, which
+/// makes a citation of it.
+pub fn mods_readers() -> Result<()> {
+    let has = |program: &str, option: &str| succeeds(Command::new(program).arg(option));
+    if has("xmllint", "--version") && has("xml2bib", "-v") {
         return Ok(());
     }
-    println!("xmllint is missing: installing Debian's package.");
-    install("", &["libxml2-utils"])
+    println!("xmllint or xml2bib is missing: installing Debian's packages.");
+    install("", &["libxml2-utils", "bibutils"])
 }
 
 /// OpenSSH's SFTP client and server, without a daemon.

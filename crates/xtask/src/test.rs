@@ -108,7 +108,7 @@ fn tests(steps: &mut Steps, arguments: &[String]) {
     };
     steps.step("ClamAV", setup::clamav);
     steps.step("ProFTPD", setup::proftpd);
-    steps.step("xmllint", setup::xmllint);
+    steps.step("readers of MODS", setup::mods_readers);
     steps.step("SFTP", setup::sftp);
     steps.step("tests", || {
         let mut command = cargo(&["test", "--workspace", "--no-fail-fast"]);

@@ -186,6 +186,7 @@ fn document(
 ) -> Result<String, ConversionError> {
     let full = full && case != Case::Monograph;
     let mut source = Source::new(record, settings.byte_compat)?;
+    source.log_what_is_lost();
     if full {
         source.read_imprints_of_rda();
     }

@@ -5,6 +5,7 @@
 
 use std::cell::OnceCell;
 
+use edeposit_marc::xml::excerpt;
 use edeposit_marc::{Dialect, Record};
 
 use crate::ConversionError;
@@ -13,6 +14,10 @@ use crate::text::{is_xml_character, squeeze, strip};
 /// How many parts values may be cut into, and how many elements may come of pairs of fields. No real record has a
 /// hundredth of it.
 const PARTS: usize = 20_000;
+
+/// Fields each of which is compared with others, and how often they may occur.
+const COMPARED: [&str; 7] = ["045", "245", "250", "260", "300", "856", "880"];
+const OCCURRENCES: usize = 1000;
 
 /// A record in the mapping's order.
 #[derive(Debug)]
@@ -102,10 +107,7 @@ impl<'a> Source<'a> {
                 });
             }
         }
-        fields.sort_by_key(|field| {
-            let begins_with_digit = field.tag.starts_with(|c: char| c.is_ascii_digit());
-            (begins_with_digit, field.tag)
-        });
+        fields.sort_by_key(|field| order(field.tag));
         let leader = record.leader.as_deref().filter(|text| !text.is_empty());
         let leader = match record.dialect {
             Dialect::OaiMarc if compat => leader.map(strip),
@@ -129,17 +131,29 @@ impl<'a> Source<'a> {
         Ok(source)
     }
 
+    /// Numbers that the mapping leaves out, so that cataloguers can be told.
+    pub(crate) fn log_what_is_lost(&self) {
+        let several = self.fields("020").filter(|f| f.values('a').count() > 1);
+        for field in several {
+            let kept = excerpt(field.first('a'), 40);
+            tracing::info!(
+                kept,
+                "a field 020 has more than one number, only the first is written"
+            );
+        }
+    }
+
     /// Takes publishers of RDA records (264 with second indicator 1) for those of 260, if the record has no 260.
     pub(crate) fn read_imprints_of_rda(&mut self) {
         if self.has_field("260") {
             return;
         }
-        // they stay sorted: there is nothing between the two but what is not read
         for field in &mut self.fields {
             if field.tag == "264" && field.i2.is(1) {
                 field.tag = "260";
             }
         }
+        self.fields.sort_by_key(|field| order(field.tag));
     }
 
     /// The text of a control field whose id is a number; others are not part of the mapping.
@@ -182,9 +196,19 @@ impl<'a> Source<'a> {
 
     /// All fields with one of these ids, which are separated by blanks, in order.
     pub(crate) fn fields<'s>(&'s self, tags: &'s str) -> impl Iterator<Item = &'s Field<'a>> {
-        self.fields
+        // most rows are about one field, and fields are sorted
+        let one = tags.len() == 3;
+        let range = match one {
+            true => {
+                let begin = self.fields.partition_point(|f| order(f.tag) < order(tags));
+                let rest = &self.fields[begin..];
+                &rest[..rest.partition_point(|f| f.tag == tags)]
+            }
+            false => &self.fields[..],
+        };
+        range
             .iter()
-            .filter(move |field| tags.split(' ').any(|tag| tag == field.tag))
+            .filter(move |field| one || tags.split(' ').any(|tag| tag == field.tag))
     }
 
     pub(crate) fn has_field(&self, tags: &str) -> bool {
@@ -197,8 +221,7 @@ impl<'a> Source<'a> {
         tag: &'s str,
         code: char,
     ) -> impl Iterator<Item = &'a str> + 's {
-        self.fields(tag)
-            .flat_map(move |field| field.values(code).collect::<Vec<_>>())
+        self.fields(tag).flat_map(move |field| field.values(code))
     }
 
     fn check_characters(&self) -> Result<(), ConversionError> {
@@ -217,29 +240,35 @@ impl<'a> Source<'a> {
     }
 
     fn check_parts(&self) -> Result<(), ConversionError> {
-        let mut parts = 0;
-        for field in &self.fields {
-            parts += match field.tag {
-                "041" => field.subfields.iter().map(|(_, v)| v.len() / 3).sum(),
-                "775" => field.values('e').map(|v| v.len() / 3).sum(),
-                "910" => field.first('b').matches(',').count(),
-                _ => 0,
-            };
-        }
         let others = self.fields("880");
         let imprints = others.filter(|f| f.first('6').starts_with("260-")).count();
         let editions = self.values("880", '6').filter(|v| v.contains("250"));
-        parts += imprints.saturating_mul(editions.count());
-        // each of the one is looked for among the others
-        let pairs = self.fields("880").count() * self.fields("260 300").count();
-        if parts > PARTS || pairs > 50 * PARTS {
-            return Err(ConversionError::TooMuch {
-                what: "parts of values and pairs of linked fields",
-                limit: PARTS,
-            });
+        let mut parts = imprints.saturating_mul(editions.count());
+        for field in self.fields("041 775 910") {
+            parts += match field.tag {
+                "041" => field.subfields.iter().map(|(_, v)| v.len() / 3).sum(),
+                "775" => field.values('e').map(|v| v.len() / 3).sum(),
+                _ => field.first('b').matches(',').count(),
+            };
         }
-        Ok(())
+        within(parts, PARTS, "parts of values")?;
+        for tag in COMPARED {
+            within(self.fields(tag).count(), OCCURRENCES, "fields of one kind")?;
+        }
+        within(self.values("041", 'a').count(), OCCURRENCES, "languages")
     }
+}
+
+fn within(amount: usize, limit: usize, what: &'static str) -> Result<(), ConversionError> {
+    match amount > limit {
+        true => Err(ConversionError::TooMuch { what, limit }),
+        false => Ok(()),
+    }
+}
+
+/// By what the ids of fields are sorted.
+fn order(tag: &str) -> (bool, &str) {
+    (tag.starts_with(|c: char| c.is_ascii_digit()), tag)
 }
 
 /// Refuses a text that no XML document could hold.

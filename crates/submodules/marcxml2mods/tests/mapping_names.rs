@@ -210,9 +210,17 @@ fn genres(kind: &str, f007: &str, parts: &[(usize, &str)]) -> Vec<String> {
     genres.filter_map(text).collect()
 }
 
+/// Leader positions 6 and 7, 007, characters of 008; the genres.
+type Row = (
+    &'static str,
+    &'static str,
+    &'static [(usize, &'static str)],
+    &'static [&'static str],
+);
+
 #[test]
 fn d_genres_of_codes() {
-    let rows: &[(&str, &str, &[(usize, &str)], &[&str])] = &[
+    let rows: &[Row] = &[
         ("xx", "zz", &[(25, "d")], &["globe"]),
         ("am", "ar", &[], &["remote-sensing image"]),
         ("em", "zz", &[(25, "a")], &["map"]),

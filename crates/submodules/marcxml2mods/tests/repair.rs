@@ -276,6 +276,20 @@ fn defect_06_hostile_documents_are_refused() {
     for hostile in [bomb, &deep, &many, &large, &pairs, &languages] {
         assert!(convert(hostile, None, URL, &new()).is_err());
     }
+    for tag in ["045", "245", "250", "260", "300", "856", "880"] {
+        let field = format!(
+            "<datafield tag='{tag}' ind2='1'><subfield code='6'>880-01</subfield></datafield>"
+        );
+        let many = format!("<record>{}</record>", field.repeat(1001));
+        let error = convert(&many, None, URL, &new()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "The record has more than 1000 fields of one kind, no document is made of so many"
+        );
+        // as many as may be, in time
+        let most = format!("<record>{}</record>", field.repeat(1000));
+        assert!(convert(&most, None, URL, &new()).is_ok(), "{tag}");
+    }
     let dots = format!(
         "<record><datafield tag='245'><subfield code='a'>{}</subfield></datafield></record>",
         ".".repeat(60_000)

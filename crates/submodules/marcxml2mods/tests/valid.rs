@@ -91,3 +91,31 @@ fn defect_16_nothing_invalid_is_written() {
     let volumes = convert_multi_volume(&record("245 10 $aA"), None, url, &compat()).unwrap();
     assert!(volumes.contains("<mods:originInfo/>"));
 }
+
+/// A program that is not ours, and knows nothing of the Czech profile, reads the same book.
+#[test]
+fn an_independent_reader_makes_a_citation() {
+    let xml = std::fs::read_to_string(testdata("monograph_unix.xml")).unwrap();
+    let url = Some("http://a.example/");
+    let document = convert_monograph(&xml, Some("u-1"), url, &Settings::default()).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("mods.xml");
+    std::fs::write(&path, document).unwrap();
+    let output = std::process::Command::new("xml2bib")
+        .args(["--no-latex"])
+        .arg(path)
+        .output()
+        .expect("xml2bib is missing: cargo xtask test installs it, or apt-get install bibutils");
+    let citation = String::from_utf8(output.stdout).unwrap();
+    for line in [
+        "author=\"Raymond, Eric S.\"",
+        "title=\"Umění programování v UNIXu\"",
+        "year=\"2004\"",
+        "publisher=\"Computer Press\"",
+        "address=\"Brno\"",
+        "isbn=\"80-251-0225-4 (brož.)\"",
+        "language=\"Czech\"",
+    ] {
+        assert!(citation.contains(line), "{line}: {citation}");
+    }
+}

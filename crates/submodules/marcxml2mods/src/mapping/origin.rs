@@ -190,12 +190,10 @@ fn dates_of_008(source: &Source<'_>, to: &mut Vec<Element>) {
             push("dateIssued", &first, &[start]);
             push("dateIssued", &second, &[end]);
         }
-        Some('q') if second.is_empty() => {
-            if first != imprint {
-                push("dateIssued", &first, &[doubtful]);
-            }
+        Some('q') if second.is_empty() && first != imprint => {
+            push("dateIssued", &first, &[doubtful]);
         }
-        Some('q') if !first.is_empty() => {
+        Some('q') if !first.is_empty() && !second.is_empty() => {
             push("dateIssued", &first, &[start, doubtful]);
             push("dateIssued", &second, &[end, doubtful]);
         }
