@@ -36,11 +36,14 @@
 //!
 //! | Rust | JSON |
 //! |---|---|
-//! | struct, variant with named fields | record of that name; no other fields, none left out but those with `#[serde(default)]` |
+//! | struct, variant with named fields | record of that name; no other fields, none left out but those with `#[serde(default)]` and `Option`s |
 //! | variant that holds a struct | that struct's record |
 //! | unit struct, unit variant | record without fields |
 //! | map, [`Value`] | plain dictionary |
 //! | [`Base64`] | string |
+//!
+//! serde takes a missing `Option` for `None`. Where a caller has to say null, write
+//! `#[serde(deserialize_with = "Option::deserialize")]`.
 //!
 //! Only the records that a type names can be read: an unknown `__nt_name` is an error, never a call of something else.
 //! Types that carry `#[serde(tag = "__nt_name")]` work too, but serde then ignores unknown fields unless told otherwise
