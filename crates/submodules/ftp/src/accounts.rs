@@ -76,13 +76,8 @@ impl Accounts {
     }
 
     fn lock(&self, kind: Kind) -> Result<File, Error> {
-        let path = self.beside(".lock");
-        let file = lock::open(&path)?;
-        let what = || self.file.display().to_string();
-        lock::wait(what, &path, LOCK_WITHIN, || {
-            Ok(lock::try_lock(&file, &path, kind)?.then_some(()))
-        })?;
-        Ok(file)
+        let what = self.file.display().to_string();
+        lock::wait(&what, &self.beside(".lock"), kind, LOCK_WITHIN)
     }
 
     fn beside(&self, ending: &str) -> PathBuf {

@@ -70,13 +70,25 @@ impl Home {
             Err(Errno::EXIST) => false,
             Err(error) => return Err(Error::io("making", &path)(error.into())),
         };
+        match Self::open_own(settings, user, path) {
+            Ok(home) => Ok((home, made)),
+            Err(error) => {
+                if made {
+                    let _ = unlinkat(&parent, user.as_str(), AtFlags::REMOVEDIR);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn open_own(settings: &Settings, user: &UserName, path: PathBuf) -> Result<Self, Error> {
         let home = Self::open(settings, user)?.ok_or_else(|| Error::Io {
             doing: "opening",
             path,
             source: Errno::NOENT.into(),
         })?;
         Owner::of_homes(settings)?.own(&home, &home.path, OPEN)?;
-        Ok((home, made))
+        Ok(home)
     }
 
     /// A directory somewhere in this one; no part of the way may be a symbolic link.

@@ -5,7 +5,7 @@
 
 use std::fs::{DirBuilder, File, remove_file};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::lock::{self, Kind};
@@ -25,8 +25,9 @@ impl ImportLock {
     /// Somebody still is, or the lock cannot be made.
     pub fn acquire(settings: &Settings, user: &UserName, limit: Duration) -> Result<Self, Error> {
         let path = path(settings, user)?;
-        let what = || format!("the home of '{user}'");
-        lock::wait(what, &path, limit, || Self::attempt(&path))
+        let what = format!("the home of '{user}'");
+        let file = lock::wait(&what, &path, Kind::Exclusive, limit)?;
+        Ok(Self { _file: file, path })
     }
 
     /// The lock if nobody has it now.
@@ -34,22 +35,9 @@ impl ImportLock {
     /// # Errors
     /// The lock cannot be made.
     pub fn try_acquire(settings: &Settings, user: &UserName) -> Result<Option<Self>, Error> {
-        Self::attempt(&path(settings, user)?)
-    }
-
-    fn attempt(path: &PathBuf) -> Result<Option<Self>, Error> {
-        let file = lock::open(path)?;
-        if !lock::try_lock(&file, path, Kind::Exclusive)? {
-            return Ok(None);
-        }
-        // its last holder may have removed it after we opened it
-        let ours = file.metadata().map_err(Error::io("reading", path))?;
-        let is_there = std::fs::symlink_metadata(path)
-            .is_ok_and(|there| (there.dev(), there.ino()) == (ours.dev(), ours.ino()));
-        Ok(is_there.then(|| Self {
-            _file: file,
-            path: path.clone(),
-        }))
+        let path = path(settings, user)?;
+        let file = lock::attempt(&path, Kind::Exclusive)?;
+        Ok(file.map(|file| Self { _file: file, path }))
     }
 
     /// Gives the lock up and removes its file: the user is gone.
@@ -63,17 +51,25 @@ impl ImportLock {
 
 fn path(settings: &Settings, user: &UserName) -> Result<PathBuf, Error> {
     let directory = settings.state_path.join("locks");
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(&directory)
-        .map_err(Error::io("making", &directory))?;
+    if let Some(parent) = settings.state_path.parent() {
+        // other daemons may have theirs beside ours
+        make(parent, 0o755)?;
+    }
+    make(&directory, 0o700)?;
     let metadata =
         std::fs::symlink_metadata(&directory).map_err(Error::io("reading", &directory))?;
     if !metadata.is_dir() || metadata.mode() & 0o022 != 0 {
         return Err(Error::Unsafe { path: directory });
     }
     Ok(directory.join(user.as_str()))
+}
+
+fn make(directory: &Path, mode: u32) -> Result<(), Error> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(mode)
+        .create(directory)
+        .map_err(Error::io("making", directory))
 }
 
 #[cfg(test)]
@@ -85,7 +81,7 @@ mod tests {
     fn one_at_a_time() {
         let directory = tempfile::tempdir().unwrap();
         let mut settings = Settings::load_sources(&Sources::none()).unwrap();
-        settings.state_path = directory.path().join("state");
+        settings.state_path = directory.path().join("parent/state");
         let user = UserName::new("argo").unwrap();
         let other = UserName::new("host").unwrap();
         let get = |user| ImportLock::try_acquire(&settings, user).unwrap();
@@ -98,6 +94,21 @@ mod tests {
         assert!(!settings.state_path.join("locks/argo").exists());
         let again = ImportLock::acquire(&settings, &user, Duration::from_secs(20)).unwrap();
         drop(again);
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().mode() & 0o7777;
+        assert_eq!(mode(&settings.state_path), 0o700);
+        assert_eq!(mode(&directory.path().join("parent")), 0o755);
+        std::fs::set_permissions(
+            settings.state_path.join("locks"),
+            std::os::unix::fs::PermissionsExt::from_mode(0o777),
+        )
+        .unwrap();
+        let refused = ImportLock::try_acquire(&settings, &user);
+        assert!(matches!(refused, Err(Error::Unsafe { .. })));
+        std::fs::set_permissions(
+            settings.state_path.join("locks"),
+            std::os::unix::fs::PermissionsExt::from_mode(0o700),
+        )
+        .unwrap();
         assert!(get(&user).is_some());
     }
 }

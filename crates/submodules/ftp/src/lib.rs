@@ -4,12 +4,12 @@
 //! (`ftp_managerd`), another reads them to import what was uploaded (`ftp_monitord`). Both run as root in directories that
 //! FTP users write to, so nothing here follows a symbolic link that such a user could have made.
 //!
-//! - [`Settings`]: `ftp.json`.
-//! - [`UserName`]: a name that is safe as the name of a directory.
-//! - [`Accounts`]: the password file, read and changed under a lock; [`Passwd`] is its content, [`Switches`] what a user
+//! - [`Settings`] are those of `ftp.json`.
+//! - A [`UserName`] is safe as the name of a directory.
+//! - [`Accounts`] is the password file, read and changed under a lock; [`Passwd`] is its content, [`Switches`] what a user
 //!   may switch.
-//! - [`Home`]: a user's directory, held open.
-//! - [`ImportLock`]: one import or removal of a user's files at a time.
+//! - A [`Home`] is a user's directory, held open.
+//! - An [`ImportLock`] lets through one import or removal of a user's files at a time.
 //!
 //! Everything here blocks: in async code it belongs in `spawn_blocking`.
 

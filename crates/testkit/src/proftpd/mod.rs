@@ -246,11 +246,20 @@ impl ProFtpd {
     /// What `ftp.json` must say for the daemons to work with this server.
     pub fn settings(&self) -> Value {
         json!({
+            "PROFTPD_USERS_GID": self.users_gid(),
             "CONF_PATH": self.path("conf/"),
             "LOG_PATH": self.path("log/"),
             "DATA_PATH": self.path("home/"),
             "STATE_PATH": self.path("state/"),
         })
+    }
+
+    /// uid and gid of its users: 2000; run by anybody but root, that user's own.
+    pub fn users_gid(&self) -> u32 {
+        match geteuid().is_root() {
+            true => USERS,
+            false => geteuid().as_raw(),
+        }
     }
 
     /// Its port on 127.0.0.1.

@@ -58,6 +58,15 @@ impl FtpSession {
         self.call(json!(["put", name, data])).map(drop)
     }
 
+    /// Adds to a file.
+    ///
+    /// # Errors
+    /// The server refuses.
+    pub fn append(&mut self, name: &str, data: &[u8]) -> Result<()> {
+        let data = BASE64_STANDARD.encode(data);
+        self.call(json!(["put", name, data, "APPE"])).map(drop)
+    }
+
     /// Downloads a file.
     ///
     /// # Errors
