@@ -1,93 +1,17 @@
 //! ftp_monitord over RabbitMQ: the real binary, a real ProFTPD, users who upload, and a reader of the queue `plone`.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 use base64::prelude::{BASE64_STANDARD, Engine};
-use edeposit_testkit::{Answer, Caller, FtpSession, ProFtpd, Schema, wait_until};
-use edeposit_tests::{PATIENCE, World};
+use edeposit_testkit::{ProFtpd, poll_until, wait_until};
+use edeposit_tests::PATIENCE;
+use edeposit_tests::monitored::{
+    BOOK, CSV, ERROR_LOG, IMPORT_LOG, LOCK, Monitored, items, mode, names, next,
+};
 use serde_json::{Value, json};
-
-const PROGRAM: &str = "edeposit_amqp_ftp_monitord";
-const LOCK: &str = "delete_me_to_import_files.txt";
-const IMPORT_LOG: &str = "import.log.txt";
-const ERROR_LOG: &str = "error.log.txt";
-const CSV: &str = "ISBN knihy;978-80-87270-99-8\nVazba;brož.\nNazev;Kniha\nMisto;Praha\nNakladatel;Garda\nDatum;IX.12\nPoradi;1\nZpracovatel;Jana\n";
-const BOOK: &[u8] = b"%PDF-1.4\n\xff\0\x01";
-
-/// The monitor, the FTP server whose users it serves, and who reads what it publishes.
-struct Monitored {
-    server: ProFtpd,
-    world: World,
-}
-
-impl Monitored {
-    async fn new(settings: &Value) -> Result<Self> {
-        Self::with(settings, &json!({})).await
-    }
-
-    async fn with(settings: &Value, amqp: &Value) -> Result<Self> {
-        let server = ProFtpd::start()?;
-        let world = World::new(PROGRAM, "FTP", Schema::new("ftp"), amqp).await?;
-        let mut all = server.settings();
-        all["SCAN_INTERVAL"] = json!(3600);
-        for (name, value) in settings.as_object().into_iter().flatten() {
-            all[name] = value.clone();
-        }
-        world.daemon.write_settings("ftp.json", &all)?;
-        Ok(Self { server, world })
-    }
-
-    /// An account as the manager makes it, with its lock file, and a session of its user.
-    fn user(&self, name: &str) -> Result<FtpSession> {
-        self.server.add_account(name, "heslo")?;
-        let mut session = self.server.login(name, "heslo")?;
-        session.put(LOCK, b"delete me")?;
-        Ok(session)
-    }
-
-    fn path(&self, user: &str, name: &str) -> PathBuf {
-        self.server.home(user).join(name)
-    }
-
-    fn read(&self, user: &str, name: &str) -> Result<String> {
-        let path = self.path(user, name);
-        fs::read_to_string(&path).with_context(|| path.display().to_string())
-    }
-
-    /// The lock file is back, and with it everything else is as it is to be.
-    async fn imported(&self, user: &str) -> Result<()> {
-        wait_until("the lock file is back", PATIENCE, async || {
-            self.path(user, LOCK).exists()
-        })
-        .await
-    }
-
-    fn names(&self, user: &str) -> Result<Vec<String>> {
-        names(&self.server.home(user))
-    }
-}
-
-fn names(directory: &Path) -> Result<Vec<String>> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(directory)? {
-        names.push(entry?.file_name().to_string_lossy().into_owned());
-    }
-    names.sort();
-    Ok(names)
-}
-
-fn mode(path: &Path) -> Result<u32> {
-    Ok(fs::symlink_metadata(path)?.mode() & 0o7777)
-}
-
-async fn next(reader: &Caller) -> Result<(Answer, Value)> {
-    let answer = reader.next(PATIENCE).await?;
-    let message = answer.json()?;
-    Ok((answer, message))
-}
 
 /// Defects 1 and 9 (in part): a binary book arrives byte by byte, confirmed and persistent, and is deleted only then.
 #[tokio::test]
@@ -146,5 +70,495 @@ async fn a_book_with_metadata() -> Result<()> {
     assert!(reader.unclaimed().is_empty());
     assert!(names(&monitored.server.path("state/journal"))?.is_empty());
     assert_eq!(mode(&monitored.server.path("state"))?, 0o700);
+    Ok(())
+}
+
+fn json_metadata(isbn: &str) -> String {
+    json!({"ISBN": isbn, "Vazba/forma": "brož.", "Název": "Kniha", "Místo vydání": "Praha", "Nakladatel": "Garda",
+        "Datum": "IX.12", "Pořadí": 1, "Zpracovatel": "Jana"})
+    .to_string()
+}
+
+/// Defects 4, 7 and 8: what is in a home goes once, each pair and error is told, and what will not do stays.
+#[tokio::test]
+async fn directories_of_all_kinds() -> Result<()> {
+    let monitored = Monitored::new(&json!({})).await?;
+    let mut session = monitored.user("argo")?;
+    let yaml = "\u{feff}ISBN: 9788087270998\nVazba: x\nNazev: K\nMisto: P\nNakladatel: G\nDatum: 2012-09-01\nPoradi: 01\nZpracovatel: J\n";
+    let xml = "<root><item key=\"ISBN\">80-86056-31-7</item><item key=\"Vazba\": >A &amp; B</item><item key='Nazev'>K</item>\
+        <item key='Misto'>P</item><item key='Nakladatel'>G</item><item key='Datum'>1</item><item key='Poradi'>1</item>\
+        <item key='Zpracovatel'>J</item></root>";
+    for directory in [
+        "a-two",
+        "b-names",
+        "c-isbn",
+        "c-isbn/deeper",
+        "d-bad",
+        "e-empty",
+        "e-empty/more",
+    ] {
+        session.mkdir(directory)?;
+    }
+    for (name, content) in [
+        ("home.epub", BOOK),
+        ("home2.epub", BOOK),
+        ("home3.epub", BOOK),
+        ("a-two/x.yaml", yaml.as_bytes()),
+        ("a-two/y.epub", BOOK),
+        ("b-names/one.XML", xml.as_bytes()),
+        ("b-names/one.epub", BOOK),
+        ("b-names/three.csv", CSV.as_bytes()),
+        ("b-names/three.epub", BOOK),
+        ("b-names/three.pdf", BOOK),
+        (
+            "c-isbn/978-80-87270-99-8.json",
+            json_metadata("978-80-87270-99-8").as_bytes(),
+        ),
+        ("c-isbn/deeper/978-80-87270-99-8.pdf", BOOK),
+        ("d-bad/windows.csv", b"N\xe1zev;Kniha"),
+        ("d-bad/wrong.json", json_metadata("žádné").as_bytes()),
+        ("d-bad/book.pdf", BOOK),
+        ("d-bad/bomb.yaml", b"a: &a [x, x]\nb: [*a, *a]\n"),
+        ("d-bad/nothing.epub", b""),
+    ] {
+        session
+            .put(name, content)
+            .with_context(|| name.to_owned())?;
+    }
+    let reader = monitored.world.start().await?;
+    session.delete(LOCK)?;
+    let (_, message) = next(&reader).await?;
+    assert_eq!(
+        items(&message),
+        [
+            "EbookFile home.epub",
+            "EbookFile home2.epub",
+            "EbookFile home3.epub",
+            "x.yaml + y.epub",
+            "one.XML + one.epub",
+            "EbookFile book.pdf",
+            "978-80-87270-99-8.json + 978-80-87270-99-8.pdf",
+        ]
+    );
+    let parsed = |item: usize, field: &str| {
+        message["requests"][item]["metadata_file"]["parsed_data"][field].clone()
+    };
+    assert_eq!(parsed(3, "ISBN"), "9788087270998");
+    assert_eq!(parsed(3, "datumVydani"), "2012-09-01");
+    assert_eq!(parsed(4, "vazba"), "A & B");
+    assert_eq!(parsed(6, "poradiVydani"), "1");
+    let home = monitored.server.home("argo");
+    let home = home.display();
+    let errors = format!(
+        "Too many files with same name:\n\t{home}/b-names/three.csv\n\t{home}/b-names/three.epub\n\t{home}/b-names/three.pdf\n\n---\n\n\
+         Can't parse {home}/d-bad/bomb.yaml: Can't parse your YAML data: aliases are not read\n\
+         File is empty: {home}/d-bad/nothing.epub\n\
+         Can't parse {home}/d-bad/windows.csv: Metadata file is not valid UTF-8.\n\
+         Can't parse {home}/d-bad/wrong.json: ISBN 'žádné' is not valid!"
+    );
+    assert_eq!(message["error_log"], errors);
+    monitored.imported("argo").await?;
+    assert_eq!(monitored.read("argo", ERROR_LOG)?, errors);
+    let report = monitored.read("argo", IMPORT_LOG)?;
+    assert!(report.starts_with("Status: Error\n\nError: Import only partially successful.\nSee 'error.log.txt' for details.\n\n--- Errors ---\n"), "{report}");
+    assert!(
+        report.ends_with(message["import_log"].as_str().context("no log")?),
+        "{report}"
+    );
+    assert_eq!(
+        monitored.names("argo")?,
+        ["b-names", "d-bad", LOCK, ERROR_LOG, IMPORT_LOG]
+    );
+    let left = names(&monitored.path("argo", "d-bad"))?;
+    assert_eq!(
+        left,
+        ["bomb.yaml", "nothing.epub", "windows.csv", "wrong.json"]
+    );
+    assert_eq!(mode(&monitored.path("argo", "d-bad"))?, 0o775);
+    assert_eq!(mode(&monitored.path("argo", "d-bad/wrong.json"))?, 0o664);
+    // the user can put right what is left, and the old error report goes
+    for name in ["windows.csv", "bomb.yaml", "nothing.epub"] {
+        session.delete(&format!("d-bad/{name}"))?;
+    }
+    session.put(
+        "d-bad/wrong.json",
+        json_metadata("80-86056-31-7").as_bytes(),
+    )?;
+    for name in ["csv", "epub", "pdf"] {
+        session.delete(&format!("b-names/three.{name}"))?;
+    }
+    session.delete(LOCK)?;
+    let (_, message) = next(&reader).await?;
+    assert_eq!(items(&message), ["MetadataFile wrong.json"]);
+    monitored.imported("argo").await?;
+    assert_eq!(monitored.names("argo")?, [LOCK, IMPORT_LOG]);
+    assert!(
+        monitored
+            .read("argo", IMPORT_LOG)?
+            .starts_with("Status: Ok\n")
+    );
+    // nothing at all: told too, and the reports stay
+    session.delete(LOCK)?;
+    let (_, message) = next(&reader).await?;
+    assert_eq!(
+        message,
+        json!({"__nt_name": "ImportRequest", "username": "argo", "requests": [], "import_log": "", "error_log": ""})
+    );
+    monitored.imported("argo").await?;
+    assert_eq!(monitored.names("argo")?, [LOCK, IMPORT_LOG]);
+    Ok(())
+}
+
+/// The user's own switches, and with `LEAVE_BAD_FILES` off defect 7: nothing but bad metadata is told of too.
+#[tokio::test]
+async fn switches_of_a_user() -> Result<()> {
+    let monitored = Monitored::new(&json!({})).await?;
+    let mut session = monitored.user("argo")?;
+    let passwd = fs::read_to_string(monitored.server.login_file())?;
+    fs::write(
+        monitored.server.login_file(),
+        passwd.replace(":2000:2000::", ":2000:2000:ffftf:"),
+    )?;
+    let reader = monitored.world.start().await?;
+    session.put("bad.csv", b"nonsense")?;
+    session.delete(LOCK)?;
+    let (_, message) = next(&reader).await?;
+    let bad = monitored.path("argo", "bad.csv");
+    assert_eq!(
+        message["error_log"],
+        format!(
+            "Can't parse {}: Bad number of elements - line 1:\n\tnonsense\n",
+            bad.display()
+        )
+    );
+    monitored.imported("argo").await?;
+    assert_eq!(monitored.names("argo")?, [LOCK, ERROR_LOG, IMPORT_LOG]);
+    assert!(
+        monitored
+            .read("argo", IMPORT_LOG)?
+            .starts_with("Status: Error\n")
+    );
+    session.put("k.csv", CSV.as_bytes())?;
+    session.put("k.epub", BOOK)?;
+    session.delete(LOCK)?;
+    let (_, message) = next(&reader).await?;
+    assert_eq!(items(&message), ["MetadataFile k.csv", "EbookFile k.epub"]);
+    monitored.imported("argo").await?;
+    assert_eq!(monitored.names("argo")?, [LOCK, IMPORT_LOG]);
+    Ok(())
+}
+
+/// Defects 2 and 3: links are neither followed nor changed, and broken ones stop nothing.
+#[tokio::test]
+async fn links_out_of_the_jail() -> Result<()> {
+    let mut server = ProFtpd::prepare()?;
+    server.configure_accounts()?;
+    // as Debian's own configuration does
+    server.configure("LoadModule mod_site_misc.c")?;
+    server.run()?;
+    let monitored = Monitored::at(server, &json!({}), &json!({})).await?;
+    let mut session = monitored.user("argo")?;
+    let outside = tempfile::tempdir()?;
+    let secret = outside.path().join("secret.txt");
+    fs::write(&secret, "secret")?;
+    let before = (mode(outside.path())?, mode(&secret)?);
+    // The server wants what a link leads to to be in the jail. So there is a copy, until the link is made.
+    let target = secret.to_str().context("no text")?;
+    let directory = outside.path().to_str().context("no text")?;
+    let mut copies = Vec::new();
+    for (at, _) in directory
+        .match_indices('/')
+        .skip(1)
+        .chain([(directory.len(), "")])
+    {
+        session.command(&format!("MKD {}", &directory[..at]))?;
+        copies.push(&directory[..at]);
+    }
+    session.put(target, b"copy")?;
+    session.put("/nothing", b"copy")?;
+    session.command(&format!("SITE SYMLINK {directory} directory"))?;
+    for name in ["file.epub", IMPORT_LOG, ERROR_LOG] {
+        session.command(&format!("SITE SYMLINK {target} {name}"))?;
+    }
+    session.command("SITE SYMLINK /nothing broken.csv")?;
+    session.delete("/nothing")?;
+    session.delete(target)?;
+    for copy in copies.iter().rev() {
+        session.command(&format!("RMD {copy}"))?;
+    }
+    assert!(fs::symlink_metadata(monitored.path("argo", "file.epub"))?.is_symlink());
+    assert_eq!(fs::read(monitored.path("argo", "file.epub"))?, b"secret");
+    session.mkdir("k")?;
+    session.put("k/real.epub", BOOK)?;
+    fs::hard_link(&secret, monitored.path("argo", "k/hard.epub"))?;
+    make_pipe(&monitored.path("argo", "pipe.csv"))?;
+    let reader = monitored.world.start().await?;
+    session.delete(LOCK)?;
+    let (_, message) = next(&reader).await?;
+    assert_eq!(items(&message), ["EbookFile real.epub"]);
+    let errors = message["error_log"].as_str().context("no errors")?;
+    for name in [
+        "broken.csv",
+        "directory",
+        "file.epub",
+        "pipe.csv",
+        "k/hard.epub",
+    ] {
+        let error = format!(
+            "Not a regular file: {}",
+            monitored.path("argo", name).display()
+        );
+        assert!(errors.contains(&error), "{errors}");
+    }
+    assert_eq!(errors.lines().count(), 5, "{errors}");
+    monitored.imported("argo").await?;
+    assert_eq!(fs::read(&secret)?, b"secret");
+    assert_eq!((mode(outside.path())?, mode(&secret)?), before);
+    assert_eq!(fs::metadata(&secret)?.uid(), 0);
+    assert_eq!(names(outside.path())?, ["secret.txt"]);
+    assert!(
+        monitored
+            .read("argo", IMPORT_LOG)?
+            .starts_with("Status: Error")
+    );
+    assert!(fs::symlink_metadata(monitored.path("argo", IMPORT_LOG))?.is_file());
+    assert!(fs::symlink_metadata(monitored.path("argo", "directory"))?.is_symlink());
+    // a link as home
+    monitored.server.add_account("evil", "heslo")?;
+    fs::remove_dir(monitored.server.home("evil"))?;
+    symlink(outside.path(), monitored.server.home("evil"))?;
+    monitored.world.daemon.restart()?.success()?;
+    wait_until("the link is refused", PATIENCE, async || {
+        monitored
+            .world
+            .daemon
+            .log()
+            .contains("looking for the lock file")
+    })
+    .await?;
+    assert_eq!((mode(outside.path())?, mode(&secret)?), before);
+    assert!(reader.unclaimed().is_empty());
+    Ok(())
+}
+
+fn make_pipe(path: &std::path::Path) -> Result<()> {
+    let status = Command::new("mkfifo").arg(path).status()?;
+    anyhow::ensure!(status.success(), "mkfifo");
+    Ok(())
+}
+
+/// Defect 3: a home that a process left closed, without lock file, is opened again.
+#[tokio::test]
+async fn a_home_left_closed() -> Result<()> {
+    let monitored = Monitored::new(&json!({})).await?;
+    let mut session = monitored.user("argo")?;
+    session.mkdir("k")?;
+    session.put("k/book.epub", BOOK)?;
+    session.delete(LOCK)?;
+    for name in ["k/book.epub", "k", ""] {
+        fs::set_permissions(
+            monitored.path("argo", name),
+            std::os::unix::fs::PermissionsExt::from_mode(0o555),
+        )?;
+    }
+    assert!(session.put("x", b"x").is_err());
+    let reader = monitored.world.start().await?;
+    let (_, message) = next(&reader).await?;
+    assert_eq!(items(&message), ["EbookFile book.epub"]);
+    monitored.imported("argo").await?;
+    session.put("x", b"x")?;
+    Ok(())
+}
+
+/// Defect 5: a file that is still being uploaded stays, and its metadata waits for it.
+#[tokio::test]
+async fn an_upload_under_way() -> Result<()> {
+    let monitored = Monitored::new(&json!({})).await?;
+    let mut session = monitored.user("argo")?;
+    session.mkdir("k")?;
+    session.put("k/meta.csv", CSV.as_bytes())?;
+    session.put("done.epub", BOOK)?;
+    let source = monitored.world.daemon.home().join("large");
+    fs::write(&source, vec![7; 300_000])?;
+    let mut upload = Command::new("curl")
+        .args([
+            "--silent",
+            "--limit-rate",
+            "20K",
+            "--user",
+            "argo:heslo",
+            "-T",
+        ])
+        .arg(&source)
+        .arg(format!(
+            "ftp://127.0.0.1:{}/k/large.epub",
+            monitored.server.port()
+        ))
+        .stdout(Stdio::null())
+        .spawn()?;
+    wait_until("the upload has begun", PATIENCE, async || {
+        fs::metadata(monitored.path("argo", "k/large.epub")).is_ok_and(|file| file.len() > 0)
+    })
+    .await?;
+    let reader = monitored.world.start().await?;
+    session.delete(LOCK)?;
+    let (_, message) = next(&reader).await?;
+    assert_eq!(items(&message), ["EbookFile done.epub"]);
+    let (large, meta) = (
+        monitored.path("argo", "k/large.epub"),
+        monitored.path("argo", "k/meta.csv"),
+    );
+    let expected = format!(
+        "File waits for '{}', which belongs to it: {}\nFile is still being written: {}",
+        large.display(),
+        meta.display(),
+        large.display()
+    );
+    assert_eq!(message["error_log"], expected);
+    monitored.imported("argo").await?;
+    assert!(large.exists() && meta.exists());
+    let status = poll_until("the upload ends", PATIENCE, || Ok(upload.try_wait()?))?;
+    assert!(status.success(), "{status}");
+    session.delete(LOCK)?;
+    let (_, message) = next(&reader).await?;
+    assert_eq!(items(&message), ["meta.csv + large.epub"]);
+    let data = message["requests"][0]["ebook_file"]["raw_data"]
+        .as_str()
+        .context("no data")?;
+    assert_eq!(BASE64_STANDARD.decode(data)?, vec![7; 300_000]);
+    Ok(())
+}
+
+/// Defect 9: a batch goes in several messages of whole items; one file over the limit stays.
+#[tokio::test]
+async fn a_batch_over_the_limit() -> Result<()> {
+    let monitored = Monitored::new(&json!({"MAX_MESSAGE_SIZE": 10_000})).await?;
+    let mut session = monitored.user("argo")?;
+    for number in 0..20 {
+        session.put(&format!("b{number:02}.epub"), &[number; 2000])?;
+    }
+    session.put("large.epub", &[1; 9000])?;
+    let reader = monitored.world.start().await?;
+    session.delete(LOCK)?;
+    let mut all = Vec::new();
+    let mut lines = Vec::new();
+    let mut errors = Vec::new();
+    while all.len() < 20 {
+        let (answer, message) = next(&reader).await?;
+        assert!(answer.body.len() <= 10_000, "{}", answer.body.len());
+        assert!(
+            message["requests"]
+                .as_array()
+                .is_some_and(|items| (2..=4).contains(&items.len()))
+        );
+        all.extend(items(&message));
+        lines.push(message["import_log"].as_str().context("no log")?.to_owned());
+        errors.push(message["error_log"].as_str().context("no log")?.to_owned());
+    }
+    let expected: Vec<_> = (0..20)
+        .map(|number| format!("EbookFile b{number:02}.epub"))
+        .collect();
+    assert_eq!(all, expected);
+    let large = format!(
+        "File is too large for a message of 10000 bytes: {}",
+        monitored.path("argo", "large.epub").display()
+    );
+    assert_eq!(errors.remove(0), large);
+    assert!(errors.iter().all(String::is_empty));
+    monitored.imported("argo").await?;
+    assert_eq!(
+        monitored.names("argo")?,
+        [LOCK, ERROR_LOG, IMPORT_LOG, "large.epub"]
+    );
+    assert!(
+        monitored
+            .read("argo", IMPORT_LOG)?
+            .ends_with(&lines.join("\n"))
+    );
+    assert!(reader.unclaimed().is_empty());
+    Ok(())
+}
+
+/// With `EBOOK_ENCODING` = `text` books that are text go as they are, and others stay; a lock file deeper in the home counts
+/// if the settings say so.
+#[tokio::test]
+async fn text_and_lock_files_anywhere() -> Result<()> {
+    let monitored =
+        Monitored::new(&json!({"EBOOK_ENCODING": "text", "LOCK_ONLY_IN_HOME": false})).await?;
+    let mut session = monitored.user("argo")?;
+    session.mkdir("a")?;
+    session.mkdir("a/b")?;
+    session.put("stays.txt", b"x")?;
+    session.put("a/b/text.txt", "řádek\n\"x\"".as_bytes())?;
+    session.put("a/b/book.pdf", BOOK)?;
+    session.put(&format!("a/b/{LOCK}"), b"x")?;
+    let reader = monitored.world.start().await?;
+    session.delete(&format!("a/b/{LOCK}"))?;
+    let (answer, message) = next(&reader).await?;
+    assert_eq!(answer.header("ebook_encoding").as_deref(), Some("text"));
+    assert_eq!(items(&message), ["EbookFile text.txt"]);
+    assert_eq!(message["requests"][0]["raw_data"], "řádek\n\"x\"");
+    let error = message["error_log"].as_str().context("no error")?;
+    let book = monitored.path("argo", "a/b/book.pdf");
+    assert!(
+        error.starts_with(&format!("File can't be sent as text: {}: ", book.display())),
+        "{error}"
+    );
+    wait_until("the lock file is back", PATIENCE, async || {
+        monitored.path("argo", &format!("a/b/{LOCK}")).exists()
+    })
+    .await?;
+    assert_eq!(
+        names(&monitored.path("argo", "a/b"))?,
+        ["book.pdf", LOCK, ERROR_LOG, IMPORT_LOG]
+    );
+    assert_eq!(monitored.names("argo")?, ["a", LOCK, "stays.txt"]);
+    Ok(())
+}
+
+/// Names that are no text, hidden stores, directories within directories, and whoever is not in the password file.
+#[tokio::test]
+async fn names_and_depths() -> Result<()> {
+    use std::os::unix::ffi::OsStrExt;
+    let monitored = Monitored::new(&json!({})).await?;
+    let mut session = monitored.user("argo")?;
+    let home = monitored.server.home("argo");
+    fs::write(home.join(std::ffi::OsStr::from_bytes(b"bad\xff.epub")), "x")?;
+    fs::write(home.join(".in.half.epub."), "x")?;
+    fs::write(home.join("a\nb.epub"), "x")?;
+    let deep = home.join("d/".repeat(80));
+    fs::create_dir_all(&deep)?;
+    fs::write(deep.join("deep.epub"), "x")?;
+    let reader = monitored.world.start().await?;
+    session.delete(LOCK)?;
+    let (_, message) = next(&reader).await?;
+    assert_eq!(items(&message), ["EbookFile a\nb.epub"]);
+    let errors = message["error_log"].as_str().context("no error")?;
+    assert!(errors.contains(r"bad\xFF.epub"), "{errors}");
+    assert!(
+        errors.contains("Too many directories in one another: "),
+        "{errors}"
+    );
+    monitored.imported("argo").await?;
+    assert!(deep.join("deep.epub").exists());
+    // gone from the password file, but not yet from the server
+    fs::write(monitored.server.login_file(), "")?;
+    session.delete(LOCK)?;
+    wait_until("the user is not known", PATIENCE, async || {
+        monitored
+            .world
+            .daemon
+            .log()
+            .contains("there is no such account")
+    })
+    .await?;
+    assert!(reader.unclaimed().is_empty());
+    let answer: Value = json!(monitored.world.daemon.status()?.success()?.stdout);
+    assert!(
+        answer
+            .as_str()
+            .is_some_and(|text| text.contains("watching ")),
+        "{answer}"
+    );
     Ok(())
 }

@@ -137,13 +137,6 @@ impl<'a> Tree<'a> {
                 if self.is_debris(name, &stat) {
                     return Ok(());
                 }
-                // a name of a file that could be anywhere
-                if stat.st_nlink != 1 {
-                    listing
-                        .errors
-                        .push(format!("Not a regular file: {}", self.shown(&path)));
-                    return Ok(());
-                }
                 (parent, name, path, listing.directories)
             }
         };
@@ -317,7 +310,7 @@ enum Entry<'a> {
         path: PathBuf,
         stat: Stat,
     },
-    /// A link, a pipe, a device.
+    /// A link, a pipe, a device, a file with several names.
     Other { name: &'a OsStr, path: PathBuf },
 }
 
@@ -358,7 +351,8 @@ impl Tree<'_> {
                         visit(Entry::TooDeep(path))?;
                     }
                     FileType::Directory => below.push(path),
-                    FileType::RegularFile => visit(Entry::Regular {
+                    // with a second name, which may be anywhere, it is as good as a link
+                    FileType::RegularFile if stat.st_nlink == 1 => visit(Entry::Regular {
                         parent: &directory,
                         name,
                         path,
