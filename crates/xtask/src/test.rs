@@ -107,6 +107,7 @@ fn tests(steps: &mut Steps, arguments: &[String]) {
     };
     steps.step("ClamAV", setup::clamav);
     steps.step("ProFTPD", setup::proftpd);
+    steps.step("logrotate", setup::logrotate);
     steps.step("tests", || {
         let mut command = cargo(&["test", "--workspace", "--no-fail-fast"]);
         if !arguments.is_empty() {
