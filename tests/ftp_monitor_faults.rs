@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use edeposit_testkit::{
-    Caller, End, FaultProxy, Hole, RabbitNode, Refusal, Way, poll_until, wait_until,
+    Caller, DaemonUnderTest, End, FaultProxy, Hole, RabbitNode, Refusal, Way, poll_until,
+    wait_until,
 };
 use edeposit_tests::PATIENCE;
 use edeposit_tests::monitored::{BOOK, CSV, IMPORT_LOG, LOCK, Monitored, items, next};
@@ -120,7 +121,7 @@ async fn killed_between_reading_and_publishing() -> Result<()> {
     assert_eq!(monitored.names("argo")?, ["k.pdf"]);
     proxy.heal();
     proxy.cut(End::Reset);
-    monitored.world.daemon.start()?.success()?;
+    start(&monitored.world.daemon).await?;
     let (_, message) = next(&reader).await?;
     assert_eq!(items(&message), ["EbookFile k.pdf"]);
     monitored.imported("argo").await?;
@@ -153,14 +154,11 @@ async fn killed_between_publishing_and_deleting() -> Result<()> {
     let (_, message) = next(&reader).await?;
     assert_eq!(items(&message).len(), FILES);
     // what comes later is no part of what was sent, not even by the same name
-    wait_until("it has ended", PATIENCE, async || {
-        monitored.world.daemon.processes().is_empty()
-    })
-    .await?;
+    await_end(&monitored.world.daemon).await?;
     let again = monitored.path("argo", "3999.epub");
     let _ = fs::remove_file(&again);
     fs::write(&again, "another")?;
-    monitored.world.daemon.start()?.success()?;
+    start(&monitored.world.daemon).await?;
     monitored.imported("argo").await?;
     assert_eq!(monitored.names("argo")?, ["3999.epub", LOCK, IMPORT_LOG]);
     let report = monitored.read("argo", IMPORT_LOG)?;
@@ -195,14 +193,11 @@ async fn killed_at_random_moments() -> Result<()> {
         }
         session.delete(LOCK)?;
         for kill in 0..KILLS {
-            daemon.start()?.success()?;
+            start(daemon).await?;
             let pause = (round * 11 + kill * 17) % 40;
             tokio::time::sleep(Duration::from_millis(u64::try_from(pause)?)).await;
             daemon.signal(Signal::KILL)?;
-            wait_until("it has ended", PATIENCE, async || {
-                daemon.processes().is_empty()
-            })
-            .await?;
+            await_end(daemon).await?;
             let journal = fs::read_to_string(monitored.server.path("state/journal/argo"));
             let moment = match &journal {
                 Err(_) if monitored.path("argo", LOCK).exists() => "after",
@@ -218,7 +213,7 @@ async fn killed_at_random_moments() -> Result<()> {
                 .await?;
             arrivals.sealed.extend(marked);
         }
-        daemon.start()?.success()?;
+        start(daemon).await?;
         monitored.imported("argo").await?;
         daemon.stop()?.success()?;
         let mut all = (0..BOOKS).map(|book| format!("{round}-{book}.epub"));
@@ -240,6 +235,21 @@ async fn killed_at_random_moments() -> Result<()> {
         "{moments:?}"
     );
     Ok(())
+}
+
+async fn await_end(daemon: &DaemonUnderTest) -> Result<()> {
+    wait_until("it has ended", PATIENCE, async || {
+        daemon.processes().is_empty()
+    })
+    .await
+}
+
+/// A process that was killed holds its lock some moments longer than its memory.
+async fn start(daemon: &DaemonUnderTest) -> Result<()> {
+    wait_until("it starts", PATIENCE, async || {
+        daemon.start().is_ok_and(|started| started.code == Some(0))
+    })
+    .await
 }
 
 /// What has arrived how often.

@@ -161,6 +161,7 @@ impl<'a> Import<'a> {
         if record.cleaned {
             // It may have got as far as the lock file, which may have been deleted since.
             if !tree.has_lock()? && tree.close_and_list()?.files.is_empty() {
+                tree.tidy()?;
                 tree.open_again()?;
                 tree.home().write_lock_file(self.settings)?;
             }
@@ -206,7 +207,6 @@ impl<'a> Import<'a> {
             user.as_str(),
         );
         plan.errors.extend(failure);
-        let found_files = !listing.files.is_empty() || !record.lines.is_empty();
         let is_known = record.lines.is_empty() && record.errors.is_empty();
         if is_known || !plan.items.is_empty() || !plan.errors.is_empty() {
             let sent = self.send(tree, &listing, &plan, &mut journal, &mut record);
@@ -219,8 +219,12 @@ impl<'a> Import<'a> {
                 return Ok(Outcome::Later(reason));
             }
         }
-        journal.add(&Step::Complete { found_files })?;
-        record.complete = Some(found_files);
+        if record.complete.is_none() {
+            // there was nothing left to tell
+            let found_files = found_files(&listing, &record);
+            journal.add(&[Step::Complete { found_files }])?;
+            record.complete = Some(found_files);
+        }
         self.finish(tree, journal, &record)?;
         let (imported, errors) = (record.lines.len(), record.errors.len());
         tracing::info!(%user, imported, errors, "imported");
@@ -283,14 +287,19 @@ impl<'a> Import<'a> {
             record.files.extend(files.iter().cloned());
             record.lines.extend(lines.iter().cloned());
             record.errors.extend(errors.iter().cloned());
-            journal.add(&Step::Published {
+            let published = Step::Published {
                 files,
                 lines,
                 errors,
-            })?;
+            };
+            // together with the last mark: from then on nothing is sent
             if left.peek().is_none() {
+                let found_files = found_files(listing, record);
+                journal.add(&[published, Step::Complete { found_files }])?;
+                record.complete = Some(found_files);
                 return Ok(Ok(()));
             }
+            journal.add(&[published])?;
         }
     }
 
@@ -339,7 +348,7 @@ impl<'a> Import<'a> {
         tree.tidy()?;
         tree.open_again()?;
         self.write_reports(tree.home(), record);
-        journal.add(&Step::Cleaned)?;
+        journal.add(&[Step::Cleaned])?;
         if !tree.has_lock()? {
             tree.home().write_lock_file(self.settings)?;
         }
@@ -367,6 +376,11 @@ impl<'a> Import<'a> {
             tracing::warn!(%error, "removing an old report");
         }
     }
+}
+
+/// Whether there was anything to import, now or in an earlier try.
+fn found_files(listing: &Listing, record: &Record) -> bool {
+    !listing.files.is_empty() || !record.lines.is_empty()
 }
 
 /// Why a message is not known to be safe.

@@ -79,19 +79,20 @@ impl Journal {
             .mode(0o600)
             .open(&new)?;
         let mut journal = Self { file, path };
-        for step in steps {
-            journal.add(step)?;
-        }
+        journal.add(steps)?;
         fs::rename(&new, &journal.path)?;
         sync_directory(&journal.path)?;
         Ok(journal)
     }
 
-    /// Adds a step, on disk when this returns.
-    pub(crate) fn add(&mut self, step: &Step) -> io::Result<()> {
-        let mut line = serde_json::to_vec(step)?;
-        line.push(b'\n');
-        self.file.write_all(&line)?;
+    /// Adds steps, on disk when this returns.
+    pub(crate) fn add(&mut self, steps: &[Step]) -> io::Result<()> {
+        let mut lines = Vec::new();
+        for step in steps {
+            serde_json::to_writer(&mut lines, step)?;
+            lines.push(b'\n');
+        }
+        self.file.write_all(&lines)?;
         self.file.sync_data()
     }
 
@@ -205,7 +206,7 @@ mod tests {
             errors: Vec::new(),
         };
         let mut journal = Journal::begin(&settings, &user, &[begun]).unwrap();
-        journal.add(&published("one")).unwrap();
+        journal.add(&[published("one")]).unwrap();
         // a crash in the middle of a line
         journal
             .file
@@ -215,8 +216,8 @@ mod tests {
         let (mut journal, record) = Journal::left_behind(&settings, &user).unwrap().unwrap();
         assert_eq!(record.directory, PathBuf::from("a/b"));
         assert_eq!((record.lines.len(), record.complete), (1, None));
-        journal.add(&published("two")).unwrap();
-        journal.add(&Step::Complete { found_files: true }).unwrap();
+        let complete = Step::Complete { found_files: true };
+        journal.add(&[published("two"), complete]).unwrap();
         let (journal, record) = Journal::left_behind(&settings, &user).unwrap().unwrap();
         assert_eq!(record.lines, ["one", "two"]);
         assert_eq!((record.files.len(), record.complete), (2, Some(true)));
