@@ -554,12 +554,14 @@ async fn killed_in_between() -> Result<()> {
             Ok((file.lines().count() >= users).then_some(()))
         })?;
         world.daemon.signal(Signal::KILL)?;
-        let pid = world.daemon.pid().context("no pid")?;
-        poll_until("it is gone", PATIENCE, || {
-            Ok((!Path::new(&format!("/proc/{pid}/stat")).exists()
-                || fs::read(format!("/proc/{pid}/cmdline"))?.is_empty())
-            .then_some(()))
-        })?;
+        // its last thread has ended when the PID file's lock is free
+        wait_until("it is gone", PATIENCE, async || {
+            world
+                .daemon
+                .status()
+                .is_ok_and(|outcome| outcome.code == Some(3))
+        })
+        .await?;
         for line in fs::read_to_string(server.login_file())?.lines() {
             let name = line.split(':').next().unwrap_or_default();
             assert!(
@@ -659,6 +661,76 @@ async fn without_root() -> Result<()> {
     assert_eq!(call(&caller, remove("argo")).await?, json!(true));
     assert!(entries(&server.path("home"))?.is_empty());
     assert!(!server.accepts("argo", "nove")?);
+    Ok(())
+}
+
+/// A disk that is full in the middle of a write: the old file stays whole, and no home is left. Then there is room again.
+#[tokio::test]
+async fn a_full_disk() -> Result<()> {
+    const LIMIT: usize = 1 << 20;
+    let server = ProFtpd::start()?;
+    let schema = Schema::new("ftp");
+    let vhost = RabbitNode::shared()?.vhost(PROGRAM)?;
+    vhost.declare(&schema).await?;
+    let script = server.path("limited");
+    fs::write(
+        &script,
+        format!(
+            "#!/bin/sh\nexec prlimit --fsize={LIMIT} {} \"$@\"\n",
+            bin_dir()?.join(PROGRAM).display()
+        ),
+    )?;
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755))?;
+    let daemon = DaemonUnderTest::at(&script)?;
+    daemon.connect_to(&vhost, "FTP", &json!({}))?;
+    daemon.write_settings("ftp.json", &server.settings())?;
+    let world = World {
+        daemon,
+        vhost,
+        schema,
+    };
+    let caller = world.start().await?;
+    assert_eq!(call(&caller, add("argo", "heslo")).await?, json!(true));
+    let small = fs::read(server.login_file())?;
+    let mut large = small.clone();
+    large.extend(b"#".repeat(LIMIT - small.len() - 10));
+    large.push(b'\n');
+    fs::write(server.login_file(), &large)?;
+    let (kind, text, _) = refusal(&caller, add("host", "heslo")).await?;
+    assert_eq!(kind, "IOError");
+    assert!(text.contains("ftpd.passwd.new"), "{text}");
+    assert_eq!(fs::read(server.login_file())?, large);
+    assert_eq!(entries(&server.path("home"))?, ["argo"]);
+    let beside = entries(&server.path("conf"))?;
+    assert!(
+        !beside.contains(&"ftpd.passwd.new".to_owned()),
+        "{beside:?}"
+    );
+    assert_eq!(call(&caller, list()).await?["users"], json!(["argo"]));
+    fs::write(server.login_file(), small)?;
+    assert_eq!(call(&caller, add("host", "heslo")).await?, json!(true));
+    assert!(server.accepts("argo", "heslo")? && server.accepts("host", "heslo")?);
+    Ok(())
+}
+
+/// Defect 1: settings of a wrong type had no effect; they keep the daemon from starting, and it says which.
+#[tokio::test]
+async fn wrong_settings() -> Result<()> {
+    let server = ProFtpd::prepare()?;
+    let world = world(&server).await?;
+    for (name, value) in [
+        ("CONF_PATH", json!(true)),
+        ("PROFTPD_USERS_GID", json!(0)),
+        ("ISBN_PAIRING", json!("maybe")),
+        ("LOCK_FILENAME", json!("../x")),
+    ] {
+        let mut settings = server.settings();
+        settings[name] = value;
+        world.daemon.write_settings("ftp.json", &settings)?;
+        let outcome = world.daemon.start()?;
+        assert_ne!(outcome.code, Some(0));
+        assert!(outcome.stderr.contains(name), "{}", outcome.stderr);
+    }
     Ok(())
 }
 

@@ -214,6 +214,23 @@ mod tests {
         assert_eq!(passwd.names(), ["a.b", "axb", "no\u{fffd}"]);
     }
 
+    proptest::proptest! {
+        /// Whatever is in a file, adding, changing and removing a user leaves everything else of it.
+        #[test]
+        fn any_file(content in "([a-c.:#\n ]|\\PC){0,200}") {
+            let user = name("user-1");
+            let mut passwd = Passwd::parse(content.as_bytes());
+            let whole = passwd.to_bytes();
+            proptest::prop_assert!(whole.starts_with(content.as_bytes()));
+            proptest::prop_assert!(whole.len() <= content.len() + 1);
+            passwd.add(&user, "h", 2000, Path::new("/home/ftp/user-1"));
+            proptest::prop_assert!(passwd.set_hash(&user, "H") && passwd.set_gecos(&user, "fffff"));
+            proptest::prop_assert_eq!(passwd.account(&user).map(|a| a.hash()), Some(&b"H"[..]));
+            proptest::prop_assert!(passwd.remove(&user));
+            proptest::prop_assert_eq!(passwd.to_bytes(), whole);
+        }
+    }
+
     /// A second line of the name would come into force if only the first were removed.
     #[test]
     fn all_lines_of_a_name_are_removed() {
