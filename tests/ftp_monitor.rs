@@ -526,14 +526,22 @@ async fn names_and_depths() -> Result<()> {
     fs::write(home.join(std::ffi::OsStr::from_bytes(b"bad\xff.epub")), "x")?;
     fs::write(home.join(".in.half.epub."), "x")?;
     fs::write(home.join("a\nb.epub"), "x")?;
+    session.mkdir("k")?;
+    session.put("k/k.csv", &vec![b'\n'; 1024 * 1024 + 1])?;
+    session.put("k/k.epub", BOOK)?;
     let deep = home.join("d/".repeat(80));
     fs::create_dir_all(&deep)?;
     fs::write(deep.join("deep.epub"), "x")?;
     let reader = monitored.world.start().await?;
     session.delete(LOCK)?;
     let (_, message) = next(&reader).await?;
-    assert_eq!(items(&message), ["EbookFile a\nb.epub"]);
+    assert_eq!(items(&message), ["EbookFile a\nb.epub", "EbookFile k.epub"]);
     let errors = message["error_log"].as_str().context("no error")?;
+    let large = format!(
+        "Can't read MetadataFile '{}/k/k.csv':\n\tThe file has more than 1048576 bytes.\n",
+        home.display()
+    );
+    assert!(errors.contains(&large), "{errors}");
     assert!(errors.contains(r"bad\xFF.epub"), "{errors}");
     assert!(
         errors.contains("Too many directories in one another: "),

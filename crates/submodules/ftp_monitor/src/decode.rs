@@ -159,6 +159,72 @@ pub(crate) mod tests {
         );
     }
 
+    /// Files as large as are read, made to keep a reader busy or to fill its memory.
+    #[test]
+    fn hostile_files_are_read_or_refused_in_bounded_time() {
+        let patterns = [
+            "[",
+            "{",
+            "(",
+            "<",
+            "\"",
+            "'",
+            "- ",
+            "? ",
+            ": ",
+            "a: ",
+            "a: {",
+            "&a ",
+            "*a ",
+            "! ",
+            "#",
+            "\\",
+            "\n",
+            "a\n",
+            ";\n",
+            ",",
+            "a;b\n",
+            "\"\"\"",
+            "<a>",
+            "<a ",
+            "<a =\"",
+            "</a>",
+            "<!--",
+            "<![CDATA[",
+            "&",
+            "&amp;",
+            "<root><item key='",
+            "<item k=",
+            "[[",
+            "[1,",
+            "{\"a\":",
+            "1",
+            "e",
+            "--- \n",
+            "%",
+            "|\n ",
+            ">\n\n",
+            "\t",
+            "a:\n ",
+            "\u{feff}",
+            "\u{300}",
+        ];
+        for pattern in patterns {
+            for before in ["", "<root>", "<root><item key='a'>", "a: ", "[", "\""] {
+                let text = before.to_owned() + &pattern.repeat(64 * 1024 / pattern.len());
+                for name in ["x.csv", "x.json", "x.xml", "x.yaml"] {
+                    let begun = std::time::Instant::now();
+                    let _ = decode(name, text.as_bytes());
+                    let took = begun.elapsed();
+                    assert!(
+                        took.as_secs() < 5,
+                        "{name} {before:?} {pattern:?}: {took:?}"
+                    );
+                }
+            }
+        }
+    }
+
     #[test]
     fn suffixes() {
         assert_eq!(Format::of("a.b.YaML"), Some(Format::Yaml));

@@ -189,8 +189,24 @@ impl<'a> Import<'a> {
                 errors: carried.errors.clone(),
             });
         }
-        let mut journal = Journal::begin(self.settings, user, &steps)?;
-        let mut record = carried;
+        let journal = Journal::begin(self.settings, user, &steps)?;
+        let result = self.import_with(tree, journal, carried);
+        // The user can go on, and the import begins anew later.
+        if result.is_err()
+            && let Err(error) = tree.open_again()
+        {
+            tracing::error!(%user, %error, "opening the home");
+        }
+        result
+    }
+
+    fn import_with(
+        &self,
+        tree: &Tree<'_>,
+        mut journal: Journal,
+        mut record: Record,
+    ) -> Result<Outcome, ImportError> {
+        let user = &self.trigger.user;
         record.directory = self.trigger.directory.clone();
         let (mut listing, failure) = match tree.close_and_list() {
             Ok(listing) => (listing, None),
@@ -277,29 +293,28 @@ impl<'a> Import<'a> {
             let mut told = vec![told];
             told.retain(|text| !text.is_empty());
             told.extend(failures.iter().cloned());
-            if let Err(reason) = self.publisher.publish(body.finish(&told.join("\n"))) {
-                return Ok(Err(Unsent(reason)));
-            }
             errors.extend(failures);
             // of an earlier try that got only half-way
             errors.retain(|error| !record.errors.contains(error));
-            let errors = std::mem::take(&mut errors);
-            record.files.extend(files.iter().cloned());
-            record.lines.extend(lines.iter().cloned());
-            record.errors.extend(errors.iter().cloned());
-            let published = Step::Published {
+            let mut mark = vec![Step::Published {
                 files,
                 lines,
-                errors,
-            };
+                errors: std::mem::take(&mut errors),
+            }];
             // together with the last mark: from then on nothing is sent
             if left.peek().is_none() {
                 let found_files = found_files(listing, record);
-                journal.add(&[published, Step::Complete { found_files }])?;
-                record.complete = Some(found_files);
+                mark.push(Step::Complete { found_files });
+            }
+            journal.reserve(&mark)?;
+            if let Err(reason) = self.publisher.publish(body.finish(&told.join("\n"))) {
+                return Ok(Err(Unsent(reason)));
+            }
+            journal.add(&mark)?;
+            record.take(mark);
+            if record.complete.is_some() {
                 return Ok(Ok(()));
             }
-            journal.add(&[published])?;
         }
     }
 

@@ -10,7 +10,12 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use edeposit_ftp::{Settings, UserName};
+use rustix::fs::{FallocateFlags, fallocate};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
+
+/// Room for the last steps, which are short, in bytes.
+const MARGIN: u64 = 1024;
 
 /// A file as it was when it was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,14 +90,22 @@ impl Journal {
         Ok(journal)
     }
 
+    /// Makes room on the disk for these steps, so that adding them does not fail when it is too late. Not all file systems
+    /// can do so.
+    ///
+    /// # Errors
+    /// There is no room.
+    pub(crate) fn reserve(&self, steps: &[Step]) -> io::Result<()> {
+        let (at, bytes) = (self.file.metadata()?.len(), lines(steps)?.len() as u64);
+        match fallocate(&self.file, FallocateFlags::KEEP_SIZE, at, bytes + MARGIN) {
+            Err(error) if error == Errno::NOSPC || error == Errno::DQUOT => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
     /// Adds steps, on disk when this returns.
     pub(crate) fn add(&mut self, steps: &[Step]) -> io::Result<()> {
-        let mut lines = Vec::new();
-        for step in steps {
-            serde_json::to_writer(&mut lines, step)?;
-            lines.push(b'\n');
-        }
-        self.file.write_all(&lines)?;
+        self.file.write_all(&lines(steps)?)?;
         self.file.sync_data()
     }
 
@@ -137,25 +150,39 @@ impl Journal {
 impl Record {
     fn read(content: &[u8]) -> Self {
         let mut record = Self::default();
-        for line in content.split(|byte| *byte == b'\n') {
-            match serde_json::from_slice(line) {
-                Ok(Step::Begun { directory }) => record.directory = directory,
-                Ok(Step::Published {
+        let lines = content.split(|byte| *byte == b'\n');
+        record.take(lines.filter_map(|line| serde_json::from_slice(line).ok()));
+        record
+    }
+
+    /// Has these steps too.
+    pub(crate) fn take(&mut self, steps: impl IntoIterator<Item = Step>) {
+        for step in steps {
+            match step {
+                Step::Begun { directory } => self.directory = directory,
+                Step::Published {
                     files,
                     lines,
                     errors,
-                }) => {
-                    record.files.extend(files);
-                    record.lines.extend(lines);
-                    record.errors.extend(errors);
+                } => {
+                    self.files.extend(files);
+                    self.lines.extend(lines);
+                    self.errors.extend(errors);
                 }
-                Ok(Step::Complete { found_files }) => record.complete = Some(found_files),
-                Ok(Step::Cleaned) => record.cleaned = true,
-                Err(_) => {}
+                Step::Complete { found_files } => self.complete = Some(found_files),
+                Step::Cleaned => self.cleaned = true,
             }
         }
-        record
     }
+}
+
+fn lines(steps: &[Step]) -> io::Result<Vec<u8>> {
+    let mut lines = Vec::new();
+    for step in steps {
+        serde_json::to_writer(&mut lines, step)?;
+        lines.push(b'\n');
+    }
+    Ok(lines)
 }
 
 fn directory(settings: &Settings) -> io::Result<PathBuf> {

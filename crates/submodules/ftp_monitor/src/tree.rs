@@ -235,11 +235,7 @@ impl<'a> Tree<'a> {
             match entry {
                 Entry::Regular {
                     name, path, stat, ..
-                } => {
-                    if self.is_debris(name, &stat) {
-                        debris.push(path);
-                    }
-                }
+                } if self.is_debris(name, &stat) => debris.push(path),
                 Entry::Directory(path) if !path.as_os_str().is_empty() => directories.push(path),
                 _ => {}
             }

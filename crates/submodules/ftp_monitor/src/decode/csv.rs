@@ -1,6 +1,11 @@
 //! CSV: one key and one value a line. The separator is the first of five with which every line is such a pair.
 
+use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
+
 use super::{DecodeError, Pairs};
+
+/// A line of more cells, most of them blank, is none.
+const MOST_CELLS: usize = 64;
 
 const SEPARATORS: &[u8] = b";,\t|:";
 
@@ -11,8 +16,8 @@ pub(super) fn decode(text: &str) -> Result<Pairs, DecodeError> {
         .collect();
     let mut closest = None;
     for separator in SEPARATORS {
-        let cells = lines.iter().map(|(_, line)| pair(line, *separator));
-        let cells: Vec<_> = cells.collect();
+        let mut reader = Lines::new(*separator);
+        let cells: Vec<_> = lines.iter().map(|(_, line)| reader.pair(line)).collect();
         let good = cells.iter().flatten().count();
         if good == lines.len() {
             return Ok(cells.into_iter().flatten().collect());
@@ -31,17 +36,52 @@ pub(super) fn decode(text: &str) -> Result<Pairs, DecodeError> {
     })
 }
 
-/// The two cells of a line, if they are two; blank ones do not count.
-fn pair(line: &str, separator: u8) -> Option<(String, String)> {
-    let mut reader = csv::ReaderBuilder::new()
-        .delimiter(separator)
-        .has_headers(false)
-        .flexible(true)
-        .from_reader(line.as_bytes());
-    let record = reader.records().next()?.ok()?;
-    let mut cells = record.iter().map(cell).filter(|cell| !cell.is_empty());
-    let pair = (cells.next()?.to_owned(), cells.next()?.to_owned());
-    cells.next().is_none().then_some(pair)
+/// Reads lines, one by one, with one separator.
+struct Lines {
+    reader: Reader,
+    output: Vec<u8>,
+}
+
+impl Lines {
+    fn new(separator: u8) -> Self {
+        Self {
+            reader: ReaderBuilder::new().delimiter(separator).build(),
+            output: Vec::new(),
+        }
+    }
+
+    /// The two cells of a line, if they are two; blank ones do not count.
+    fn pair(&mut self, line: &str) -> Option<(String, String)> {
+        let mut ends = [0; MOST_CELLS];
+        self.reader.reset();
+        self.output.resize(line.len() + 1, 0);
+        let output = self.output.as_mut_slice();
+        let (mut result, _, mut written, mut cells) =
+            self.reader.read_record(line.as_bytes(), output, &mut ends);
+        if result == ReadRecordResult::InputEmpty {
+            // that was all
+            let (output, ends) = (output.get_mut(written..)?, ends.get_mut(cells..)?);
+            let more = self.reader.read_record(&[], output, ends);
+            result = more.0;
+            written += more.2;
+            cells += more.3;
+        }
+        if result != ReadRecordResult::Record {
+            return None;
+        }
+        let text = std::str::from_utf8(self.output.get(..written)?).ok()?;
+        let mut begin = 0;
+        let mut found = Vec::new();
+        for end in &ends[..cells] {
+            let cell = cell(text.get(begin..*end)?);
+            begin = *end;
+            if !cell.is_empty() {
+                found.push(cell.to_owned());
+            }
+        }
+        let [key, value] = <[String; 2]>::try_from(found).ok()?;
+        Some((key, value))
+    }
 }
 
 fn cell(text: &str) -> &str {
