@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use edeposit_testkit::{
-    Caller, DaemonUnderTest, End, FaultProxy, Hole, RabbitNode, Refusal, Way, poll_until,
-    wait_until,
+    Caller, DaemonUnderTest, End, FaultProxy, Hole, ProFtpd, RabbitNode, Refusal, Schema, Way,
+    poll_until, wait_until,
 };
-use edeposit_tests::PATIENCE;
-use edeposit_tests::monitored::{BOOK, CSV, IMPORT_LOG, LOCK, Monitored, items, next};
+use edeposit_tests::monitored::{BOOK, CSV, IMPORT_LOG, LOCK, Monitored, PROGRAM, items, next};
+use edeposit_tests::{PATIENCE, World};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -63,6 +63,46 @@ async fn broker_down_during_the_trigger() -> Result<()> {
     assert_eq!(items(&message), ["k.csv + k.pdf"]);
     monitored.imported("argo").await?;
     assert_eq!(monitored.names("argo")?, [LOCK, IMPORT_LOG]);
+    assert!(reader.unclaimed().is_empty());
+    Ok(())
+}
+
+/// Defect 1: what was imported survives a crash of the broker, and an import during it waits.
+#[tokio::test]
+async fn the_broker_is_killed_and_comes_back() -> Result<()> {
+    let node = RabbitNode::start()?;
+    let vhost = node.vhost("ftp_monitor")?;
+    let schema = Schema::new("ftp");
+    vhost.declare(&schema).await?;
+    node.flush_schema()?;
+    let daemon = DaemonUnderTest::new(PROGRAM)?;
+    daemon.connect_to(&vhost, "FTP", &json!({}))?;
+    let world = World {
+        daemon,
+        vhost,
+        schema,
+    };
+    let monitored = Monitored::of(ProFtpd::start()?, world, &json!({}))?;
+    let mut session = monitored.user("argo")?;
+    session.put("1.epub", BOOK)?;
+    monitored.world.daemon.start()?.success()?;
+    session.delete(LOCK)?;
+    monitored.imported("argo").await?;
+    node.kill()?;
+    session.put("2.epub", BOOK)?;
+    session.delete(LOCK)?;
+    wait_until("the import waits", PATIENCE, async || {
+        monitored.world.daemon.log().contains("the import waits")
+    })
+    .await?;
+    assert_eq!(monitored.names("argo")?, ["2.epub", IMPORT_LOG]);
+    node.start_again()?;
+    let reader = monitored.world.caller().await?;
+    for book in ["1.epub", "2.epub"] {
+        let (_, message) = next(&reader).await?;
+        assert_eq!(items(&message), [format!("EbookFile {book}")]);
+    }
+    monitored.imported("argo").await?;
     assert!(reader.unclaimed().is_empty());
     Ok(())
 }

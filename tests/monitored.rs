@@ -55,6 +55,14 @@ impl Monitored {
     /// A part of it cannot be set up.
     pub async fn at(server: ProFtpd, settings: &Value, amqp: &Value) -> Result<Self> {
         let world = World::new(PROGRAM, "FTP", Schema::new("ftp"), amqp).await?;
+        Self::of(server, world, settings)
+    }
+
+    /// The same with a virtual host of one's own.
+    ///
+    /// # Errors
+    /// The settings cannot be written.
+    pub fn of(server: ProFtpd, world: World, settings: &Value) -> Result<Self> {
         let mut all = server.settings();
         all["SCAN_INTERVAL"] = json!(3600);
         for (name, value) in settings.as_object().into_iter().flatten() {

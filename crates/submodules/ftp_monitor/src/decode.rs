@@ -1,6 +1,6 @@
 //! Reading metadata files: from bytes to keys and values.
 //!
-//! Four formats, told by the file's suffix. Each reader makes a [`Node`] of the text, and one place says what a list of
+//! Four formats, told by the file's suffix. Each reader takes its text apart, and one place says what a list of
 //! keys and values is. Files come from anybody who has an account: they are at most [`LARGEST`] bytes, nested no deeper than
 //! [`DEEPEST`], and nothing in them refers to anything.
 
