@@ -297,6 +297,36 @@ async fn a_batch_over_the_limit() -> Result<()> {
     Ok(())
 }
 
+/// Defect 9: whole batches were in memory. Here there is one message, three times over while it is sent.
+#[tokio::test]
+async fn memory_for_one_message() -> Result<()> {
+    const SIZE: usize = 12_000_000;
+    const FILES: usize = 10;
+    let monitored = Monitored::new(&json!({"MAX_MESSAGE_SIZE": 17_000_000})).await?;
+    let mut session = monitored.user("argo")?;
+    for number in 0..FILES {
+        fs::write(
+            monitored.path("argo", &format!("{number}.pdf")),
+            vec![0xff; SIZE],
+        )?;
+    }
+    let reader = monitored.world.start().await?;
+    session.delete(LOCK)?;
+    for number in 0..FILES {
+        let (_, message) = next(&reader).await?;
+        assert_eq!(items(&message), [format!("EbookFile {number}.pdf")]);
+    }
+    monitored.imported("argo").await?;
+    let pid = monitored.world.daemon.pid().context("no pid")?;
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let peak = peak.and_then(|peak| peak.trim().trim_end_matches(" kB").parse::<usize>().ok());
+    let peak = peak.context("no VmHWM")? * 1024;
+    println!("{peak} bytes at most for messages of {}", SIZE / 3 * 4);
+    assert!(peak < 80_000_000, "{peak} bytes");
+    Ok(())
+}
+
 /// With `EBOOK_ENCODING` = `text` books that are text go as they are, and others stay; a lock file deeper in the home counts
 /// if the settings say so.
 #[tokio::test]

@@ -9,7 +9,7 @@ mod send;
 use edeposit_ftp::{Accounts, Error, Home, ImportLock, Settings, Switches};
 
 use crate::journal::{Journal, Record, Step};
-use crate::tree::{Listing, Tree};
+use crate::tree::{Listing, Tree, one_line};
 use crate::trigger::Trigger;
 use crate::{plan, report};
 use send::Unsent;
@@ -118,7 +118,8 @@ impl<'a> Import<'a> {
         let directory = match home.below(&self.trigger.directory) {
             Ok(directory) => directory,
             Err(error) => {
-                tracing::info!(%error, "no import: the directory is not there");
+                let error = one_line(&error);
+                tracing::info!(error, "no import: the directory is not there");
                 if let Some((journal, _)) = left_behind {
                     journal.end()?;
                 }

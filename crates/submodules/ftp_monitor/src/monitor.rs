@@ -14,7 +14,7 @@ use edeposit_ftp::{Accounts, Error, Home, Settings};
 use crate::follow::Follower;
 use crate::import::{ImportError, Outcome, Publisher, import};
 use crate::journal::Journal;
-use crate::tree::Tree;
+use crate::tree::{Tree, one_line};
 use crate::trigger::{self, Line, Trigger};
 use crate::watch::Watch;
 
@@ -121,7 +121,8 @@ impl Monitor {
                 false
             }
             Err(error) => {
-                tracing::error!(%user, %error, "the import failed and will be tried again");
+                let error = one_line(&error);
+                tracing::error!(%user, error, "the import failed and will be tried again");
                 false
             }
         }

@@ -332,5 +332,10 @@ fn is_hidden_store(name: &OsStr) -> bool {
 }
 
 fn log(error: &Error) {
-    tracing::warn!("{error}");
+    tracing::warn!("{}", one_line(error));
+}
+
+/// A text that may have names made by a user, fit for the log.
+pub(crate) fn one_line(error: &dyn std::fmt::Display) -> String {
+    error.to_string().replace(char::is_control, "?")
 }
