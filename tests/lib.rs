@@ -1,5 +1,7 @@
 //! What the end-to-end tests share: a world of one virtual host, one daemon and its callers.
 
+pub mod monitored;
+
 use std::path::Path;
 use std::time::Duration;
 

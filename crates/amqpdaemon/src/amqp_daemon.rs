@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
-use edeposit_daemonwrapper::{Context, DaemonRunnerWrapper, ExitWith, LogTarget, Runner, exit};
+use edeposit_daemonwrapper::{Context, DaemonRunnerWrapper, ExitWith, Runner, exit};
 use edeposit_pikadaemon::{ConnectionParams, OnMessage, PikaDaemon, Report, get_con_params};
 use edeposit_settings::{Settings, Submodule};
 use tokio::runtime::{Builder, Runtime};
@@ -20,7 +20,6 @@ use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::metrics_server::{MetricsAddress, MetricsServer};
 use crate::responder::Responder;
-use crate::state_dir::state_dir;
 use crate::work::Work;
 use crate::{IntoReact, React};
 
@@ -175,44 +174,26 @@ impl AmqpDaemon {
     /// `main`, before any thread is started.
     #[must_use]
     pub fn run_from_args(mut self) -> ExitCode {
-        let program = Runner::program_name();
         let (command, run_own) = self.own_command.take().unzip();
-        let cli = match (Cli::parse_args(&program, &self.about, command), run_own) {
+        let cli = Cli::parse_args(&Runner::program_name(), &self.about, command);
+        let Cli { common, metrics } = match (cli, run_own) {
             (Ok(cli), _) => cli,
             (Err(own), Some(run_own)) => return run_own(&own),
             (Err(_), None) => return ExitCode::FAILURE,
         };
         // Only for the time limits here: what is wrong with the settings is said when the daemon runs, and must not keep
         // one from being stopped.
-        let drain_time = Settings::load_from(cli.settings.as_deref())
+        let drain_time = Settings::load_from(common.settings.as_deref())
             .and_then(|settings| settings.submodule(&self.submodule))
             .map_or(Duration::from_secs(30), |submodule| submodule.drain_timeout);
 
-        self.name = cli.name.unwrap_or(program);
-        self.metrics = cli.metrics;
-        // A daemon's working directory is /.
-        let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
-        self.settings_file = cli.settings.map(absolute);
-        let state_dir = cli.state_dir.or_else(state_dir).map(absolute);
-        let in_state_dir = |what| Some(state_dir.as_ref()?.join(format!("{}.{what}", self.name)));
-        self.state_file = in_state_dir("in-hand");
-        let mut runner = Runner::new(self.name.clone())
-            .verbosity(cli.verbose)
-            // It logs every failure on its way up; the session's supervisor says it once.
-            .quiet("lapin")
-            .drain_time(drain_time)
-            .force(cli.force);
-        if let Some(path) = in_state_dir("status") {
-            runner = runner.status_file(path);
-        }
-        if let Some(path) = cli.pid_file {
-            runner = runner.pid_file(path);
-        }
-        if let Some(path) = cli.log_file {
-            runner = runner.log(LogTarget::File(path));
-        }
-        self.wait_for_broker = cli.wait;
-        runner.run(cli.action, cli.foreground, &mut self)
+        self.name = common.instance();
+        self.metrics = metrics;
+        self.settings_file = common.settings_file();
+        self.state_file = common.in_state_dir("in-hand");
+        self.wait_for_broker = common.wait;
+        let runner = common.runner(drain_time);
+        runner.run(common.action, common.foreground, &mut self)
     }
 
     /// Runs the daemon in this process until [`Context::stop`] is cancelled, without command line, PID file or signals:

@@ -1,67 +1,122 @@
 //! The command line that all daemons share.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, Parser};
-use edeposit_daemonwrapper::Action;
+use edeposit_daemonwrapper::{Action, LogTarget, Runner};
 
 use crate::metrics_server::MetricsAddress;
+use crate::state_dir::state_dir;
 
 /// What was typed.
 #[derive(Debug, Parser)]
 #[command(disable_version_flag = false, version)]
 pub(crate) struct Cli {
-    /// Start it, stop it, do both in that order, or say whether it runs
-    #[arg(value_name = "start|stop|restart|status", value_parser = action())]
-    pub(crate) action: Action,
-
-    /// Run in the foreground, not as a Unix daemon: logs to standard error, Ctrl-C ends it
-    #[arg(short, long)]
-    pub(crate) foreground: bool,
-
-    /// Read the settings from this file instead of $HOME/edeposit/amqp.json or /etc/edeposit/amqp.json
-    #[arg(long, value_name = "FILE")]
-    pub(crate) settings: Option<PathBuf>,
-
-    /// Name of this instance, for its PID and log files; to run several, name them
-    #[arg(long)]
-    pub(crate) name: Option<String>,
-
-    /// PID file [default: NAME.pid in $RUNTIME_DIRECTORY, else in /tmp]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) pid_file: Option<PathBuf>,
-
-    /// Log file [default: /var/log/edeposit/NAME.log for root, else ~/.local/state/edeposit/NAME.log]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) log_file: Option<PathBuf>,
-
-    /// Directory for which requests are in hand (it outlives the daemon), and for what status tells [default: $STATE_DIRECTORY, else
-    /// /var/lib/edeposit for root, else ~/.local/state/edeposit]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) state_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) common: CommandLine,
 
     /// Serve /metrics (for Prometheus) and /healthz over HTTP at this address: PORT (of 127.0.0.1) or HOST:PORT
     #[arg(long, value_name = "ADDR")]
     pub(crate) metrics: Option<MetricsAddress>,
+}
+
+/// What all daemons have on their command line, those that consume no queue too: flatten it into a [`Parser`].
+#[derive(Debug, clap::Args)]
+pub struct CommandLine {
+    /// Start it, stop it, do both in that order, or say whether it runs
+    #[arg(value_name = "start|stop|restart|status", value_parser = action())]
+    pub action: Action,
+
+    /// Run in the foreground, not as a Unix daemon: logs to standard error, Ctrl-C ends it
+    #[arg(short, long)]
+    pub foreground: bool,
+
+    /// Read the settings from this file instead of $HOME/edeposit/amqp.json or /etc/edeposit/amqp.json
+    #[arg(long, value_name = "FILE")]
+    pub settings: Option<PathBuf>,
+
+    /// Name of this instance, for its PID and log files; to run several, name them
+    #[arg(long)]
+    pub name: Option<String>,
+
+    /// PID file [default: NAME.pid in $RUNTIME_DIRECTORY, else in /tmp]
+    #[arg(long, value_name = "FILE")]
+    pub pid_file: Option<PathBuf>,
+
+    /// Log file [default: /var/log/edeposit/NAME.log for root, else ~/.local/state/edeposit/NAME.log]
+    #[arg(long, value_name = "FILE")]
+    pub log_file: Option<PathBuf>,
+
+    /// Directory for which requests are in hand (it outlives the daemon), and for what status tells [default: $STATE_DIRECTORY, else
+    /// /var/lib/edeposit for root, else ~/.local/state/edeposit]
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
 
     /// Log more; twice for every detail
     #[arg(short, long, action = clap::ArgAction::Count)]
-    pub(crate) verbose: u8,
+    pub verbose: u8,
 
     /// At the start, wait for RabbitMQ if it is away instead of failing
     #[arg(long)]
-    pub(crate) wait: bool,
+    pub wait: bool,
 
     /// With stop and restart: kill a daemon that does not end in time
     #[arg(long)]
-    pub(crate) force: bool,
+    pub force: bool,
 }
 
 fn action() -> impl TypedValueParser<Value = Action> {
     PossibleValuesParser::new(Action::ALL.map(Action::as_str))
         // The parser has let only these words through.
         .try_map(|word| word.parse::<Action>())
+}
+
+impl CommandLine {
+    /// The name of this instance: the one given, or the program's.
+    #[must_use]
+    pub fn instance(&self) -> String {
+        self.name.clone().unwrap_or_else(Runner::program_name)
+    }
+
+    /// The file for this purpose in the directory that outlives the daemon; none if there is no such directory.
+    #[must_use]
+    pub fn in_state_dir(&self, purpose: &str) -> Option<PathBuf> {
+        let directory = self.state_dir.clone().or_else(state_dir)?;
+        Some(absolute(directory).join(format!("{}.{purpose}", self.instance())))
+    }
+
+    /// The settings file given. It is absolute: a daemon's working directory is `/`.
+    #[must_use]
+    pub fn settings_file(&self) -> Option<PathBuf> {
+        self.settings.clone().map(absolute)
+    }
+
+    /// What carries the command out for a daemon that may take so long to finish what is in hand.
+    #[must_use]
+    pub fn runner(&self, drain_time: Duration) -> Runner {
+        let mut runner = Runner::new(self.instance())
+            .verbosity(self.verbose)
+            // It logs every failure on its way up; the session's supervisor says it once.
+            .quiet("lapin")
+            .drain_time(drain_time)
+            .force(self.force);
+        if let Some(path) = self.in_state_dir("status") {
+            runner = runner.status_file(path);
+        }
+        if let Some(path) = &self.pid_file {
+            runner = runner.pid_file(path);
+        }
+        if let Some(path) = &self.log_file {
+            runner = runner.log(LogTarget::File(path.clone()));
+        }
+        runner
+    }
+}
+
+fn absolute(path: PathBuf) -> PathBuf {
+    std::path::absolute(&path).unwrap_or(path)
 }
 
 impl Cli {
@@ -121,7 +176,7 @@ mod tests {
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
         let cli = Cli::parse_from(["daemon", "start", "-f"]);
-        assert!(cli.foreground && cli.action == Action::Start);
+        assert!(cli.common.foreground && cli.common.action == Action::Start);
         assert!(Cli::try_parse_from(["daemon"]).is_err());
         assert!(Cli::try_parse_from(["daemon", "stat"]).is_err());
     }
@@ -135,7 +190,7 @@ mod tests {
         assert_eq!(name, "convert");
         assert_eq!(own_matches.get_one::<String>("FILE").unwrap(), "x.xml");
         let started = own().get_matches_from(["daemon", "start", "-f"]);
-        assert!(Cli::from_arg_matches(&started).unwrap().foreground);
+        assert!(Cli::from_arg_matches(&started).unwrap().common.foreground);
         for wrong in [
             ["daemon", "stat"].as_slice(),
             &["daemon", "convert"],

@@ -43,6 +43,7 @@ mod throttle;
 mod work;
 
 pub use amqp_daemon::AmqpDaemon;
+pub use cli::CommandLine;
 pub use edeposit_daemonwrapper::Context;
 pub use edeposit_pikadaemon::{ConnectionParams, get_con_params};
 pub use edeposit_serializers as serializers;

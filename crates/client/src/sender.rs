@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use edeposit_pikadaemon::get_con_params;
+use edeposit_pikadaemon::types::{AMQPValue, ShortString};
 use edeposit_settings::Settings;
 use serde::Serialize;
 use uuid::Uuid;
@@ -38,6 +39,7 @@ pub struct Sender {
     plan: Arc<Plan>,
     supervisor: Supervisor,
     deadline: Duration,
+    headers: Vec<(ShortString, AMQPValue)>,
 }
 
 impl Sender {
@@ -61,6 +63,7 @@ impl Sender {
             plan,
             supervisor,
             deadline,
+            headers: Vec::new(),
         })
     }
 
@@ -69,6 +72,25 @@ impl Sender {
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
+    }
+
+    /// Gives every message a further header, a text.
+    ///
+    /// # Errors
+    /// The name has more than 255 bytes.
+    pub fn header(mut self, name: &str, value: &str) -> Result<Self, CallError> {
+        let short = ShortString::try_new(name).map_err(|_| CallError::NameTooLong {
+            name: name.to_owned(),
+        })?;
+        let value = AMQPValue::LongString(value.into());
+        self.headers.push((short, value));
+        Ok(self)
+    }
+
+    /// Whether there is a connection, as far as is known. Without one, messages wait for it.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.supervisor.sessions.borrow().is_some()
     }
 
     /// Sends a record where the submodule's answers go: to its exchange, with its output key. Returns the message's UUID.
@@ -95,10 +117,14 @@ impl Sender {
         body: Vec<u8>,
     ) -> Result<String, CallError> {
         let uuid = Uuid::new_v4();
+        let mut message = message(uuid, body);
+        for (name, value) in &self.headers {
+            message.headers.insert(name.clone(), value.clone());
+        }
         let parcel = Parcel {
             exchange: exchange.to_owned(),
             routing_key: routing_key.to_owned(),
-            message: message(uuid, body),
+            message,
             submodule: self.plan.submodule.name.clone(),
             _permit: None,
         };

@@ -73,6 +73,16 @@ pub fn proftpd() -> Result<()> {
     install("proftpd", &["proftpd-core", "python3"])
 }
 
+/// The program that rotates logs, and the FTP client of the tests. Neither the system's logs nor its configuration are touched.
+pub fn logrotate() -> Result<()> {
+    let programs = ["/usr/sbin/logrotate", "/usr/bin/curl"];
+    if programs.iter().all(|program| Path::new(program).exists()) {
+        return Ok(());
+    }
+    println!("logrotate or curl is missing: installing Debian's packages.");
+    install("", &["logrotate", "curl"])
+}
+
 /// Readers of MODS: `xmllint`, which says whether a document is valid against the schema, and `xml2bib` of bibutils, which
 /// makes a citation of it.
 pub fn mods_readers() -> Result<()> {

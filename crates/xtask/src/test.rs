@@ -108,6 +108,7 @@ fn tests(steps: &mut Steps, arguments: &[String]) {
     };
     steps.step("ClamAV", setup::clamav);
     steps.step("ProFTPD", setup::proftpd);
+    steps.step("logrotate", setup::logrotate);
     steps.step("readers of MODS", setup::mods_readers);
     steps.step("SFTP", setup::sftp);
     steps.step("tests", || {

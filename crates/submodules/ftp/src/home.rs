@@ -91,6 +91,25 @@ impl Home {
         Ok(home)
     }
 
+    /// A directory somewhere in this one; no part of the way may be a symbolic link.
+    ///
+    /// # Errors
+    /// It is not there, or cannot be opened.
+    pub fn below(&self, way: &Path) -> Result<Self, Error> {
+        let path = self.path.join(way);
+        let mut directory = openat(&self.directory, ".", DIRECTORY, Mode::empty());
+        for name in way {
+            // never upwards, which a plain name cannot lead
+            let flags = DIRECTORY | OFlags::NOFOLLOW;
+            directory = match name == ".." || name == "/" {
+                true => Err(Errno::INVAL),
+                false => directory.and_then(|parent| openat(&parent, name, flags, Mode::empty())),
+            };
+        }
+        let directory = directory.map_err(|error| Error::io("opening", &path)(error.into()))?;
+        Ok(Self { directory, path })
+    }
+
     /// Where it is; for messages only.
     #[must_use]
     pub fn path(&self) -> &Path {

@@ -1,0 +1,163 @@
+//! The daemon: a thread that watches and imports, and a runtime that publishes.
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow};
+use edeposit_client::{CallError, ConnectError, Sender};
+use edeposit_daemonwrapper::{Context, DaemonRunnerWrapper};
+use edeposit_ftp::Settings as FtpSettings;
+use edeposit_ftp_monitor::{Monitor, Publisher, Surroundings};
+use edeposit_settings::{Settings, Submodule};
+use tokio::runtime::{Builder, Handle};
+use tracing::{info, warn};
+
+/// What the settings call it.
+pub const SUBMODULE: &str = "ftp";
+
+/// Between two tries to connect at the start.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// The daemon, as it was started.
+pub struct FtpMonitord {
+    /// Instead of `amqp.json`.
+    pub settings_file: Option<PathBuf>,
+    /// Instead of `LOG_FILE`.
+    pub log: Option<PathBuf>,
+    /// Wait for RabbitMQ at the start instead of failing.
+    pub wait: bool,
+}
+
+impl FtpMonitord {
+    fn settings(&self) -> Result<(Settings, Submodule, FtpSettings)> {
+        let settings = Settings::load_from(self.settings_file.as_deref())?;
+        let submodule = settings.submodule(SUBMODULE)?;
+        Ok((settings, submodule, FtpSettings::load()?))
+    }
+
+    /// None: told to stop before there was a connection.
+    async fn connect(
+        &self,
+        settings: &Settings,
+        context: &Context,
+    ) -> Result<Option<Sender>, ConnectError> {
+        loop {
+            let error = match Sender::connect(settings, SUBMODULE).await {
+                Ok(sender) => return Ok(Some(sender)),
+                Err(error) if !self.wait => return Err(error),
+                Err(error) => error,
+            };
+            context.ready(&format!("waiting for RabbitMQ: {error}"));
+            warn!(%error, "waiting for RabbitMQ");
+            tokio::select! {
+                () = context.stop().cancelled() => return Ok(None),
+                () = tokio::time::sleep(PAUSE) => context.watchdog(),
+            }
+        }
+    }
+}
+
+impl DaemonRunnerWrapper for FtpMonitord {
+    fn check(&self) -> Result<()> {
+        self.settings().map(drop)
+    }
+
+    fn body(&mut self, context: &Context) -> Result<()> {
+        let (settings, submodule, ftp) = self.settings()?;
+        for warning in settings.warnings() {
+            warn!("{warning}");
+        }
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            context.status("connecting to RabbitMQ");
+            let Some(sender) = self.connect(&settings, context).await? else {
+                return Ok(());
+            };
+            let sender = sender.header("ebook_encoding", ftp.ebook_encoding.as_str())?;
+            let monitor = Monitor::new(ftp, self.log.clone());
+            let link = Link {
+                sender,
+                submodule,
+                context: context.clone(),
+                runtime: Handle::current(),
+                watching: format!("watching {}", monitor.log().display()),
+                told: Mutex::new(String::new()),
+            };
+            info!("Monitoring file '{}'.", monitor.log().display());
+            let (end, ended) = tokio::sync::oneshot::channel();
+            // A thread of its own: looking at homes must not keep heartbeats waiting.
+            let working = thread::Builder::new()
+                .name("monitor".into())
+                .spawn(move || {
+                    let result = monitor.run(&link);
+                    // whoever waits is this daemon, which waits for nothing else
+                    let _ = end.send(());
+                    (link, result)
+                });
+            let working = working.context("starting the monitor")?;
+            // An error is a panic, which joining tells of.
+            let _ = ended.await;
+            let (link, result) = working
+                .join()
+                .map_err(|_| anyhow!("the monitor has panicked"))?;
+            link.sender.close().await;
+            result.context("monitoring")
+        })
+    }
+}
+
+/// The monitor's way to RabbitMQ and to the process.
+struct Link {
+    sender: Sender,
+    submodule: Submodule,
+    context: Context,
+    runtime: Handle,
+    watching: String,
+    /// The last status.
+    told: Mutex<String>,
+}
+
+impl Publisher for Link {
+    fn is_ready(&self) -> bool {
+        self.sender.is_connected() && !self.is_stopping()
+    }
+
+    fn publish(&self, body: Vec<u8>) -> Result<(), String> {
+        let Submodule {
+            exchange, out_key, ..
+        } = &self.submodule;
+        let bytes = body.len();
+        let sending = self.sender.send_message(exchange, out_key, body);
+        let uuid = self
+            .runtime
+            .block_on(sending)
+            .map_err(|error| match error {
+                CallError::TimedOut { .. } => format!("RabbitMQ has not confirmed it: {error}"),
+                error => error.to_string(),
+            })?;
+        info!(uuid, bytes, "RabbitMQ has confirmed an ImportRequest");
+        Ok(())
+    }
+}
+
+impl Surroundings for Link {
+    fn is_stopping(&self) -> bool {
+        self.context.stop().is_cancelled()
+    }
+
+    fn turn(&self) {
+        self.context.watchdog();
+        let status = match self.sender.is_connected() {
+            true => self.watching.as_str(),
+            false => "waiting for RabbitMQ: the connection is lost",
+        };
+        if let Ok(mut told) = self.told.lock()
+            && *told != status
+        {
+            status.clone_into(&mut told);
+            self.context.ready(status);
+        }
+    }
+}
