@@ -1,15 +1,18 @@
-//! A connection for publishing: its channels are in confirm mode, and no wait for the broker is without end.
+//! A connection for publishing: its channels are in confirm mode, and waiting for the broker has a limit.
 
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use lapin::Channel;
 use lapin::options::ConfirmSelectOptions;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::PublishError;
 use crate::link::Link;
 use crate::publish_error::is_channel_error;
+
+/// How often a long wait looks whether the broker has blocked publishing.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// Prepares a channel before anything is published on it.
 pub(crate) type Prepare =
@@ -39,16 +42,22 @@ impl Confirming {
     }
 
     /// Bounds a wait for the broker. While the broker has blocked publishing (it is short of memory or disk), waiting is
-    /// right, and the clock stands.
+    /// right, and the clock stands, to half a second.
     pub(crate) async fn within_limit<F: Future + Unpin>(
         &self,
         mut future: F,
     ) -> Result<F::Output, PublishError> {
+        let mut left = self.limit;
         loop {
-            if let Ok(output) = timeout(self.limit, &mut future).await {
+            let since = Instant::now();
+            if let Ok(output) = timeout(left.min(LOOK), &mut future).await {
                 return Ok(output);
             }
-            if !self.link.connection().status().blocked() {
+            let status = self.link.connection().status();
+            if !(status.blocked() && status.connected()) {
+                left = left.saturating_sub(since.elapsed());
+            }
+            if left.is_zero() {
                 return Err(PublishError::Timeout { after: self.limit });
             }
         }

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use lapin::protocol::AMQPErrorKind;
+use lapin::protocol::{AMQPErrorKind, AMQPHardError};
 use tokio::sync::RwLock;
 
 use crate::link::connect;
@@ -88,10 +88,14 @@ impl DirectReplies {
     }
 }
 
-/// Whether the broker itself failed over what it was told: then it closes the whole connection.
+/// Whether the broker itself failed over what it was told. It also closes a connection for other reasons, such as being
+/// stopped.
 fn is_the_brokers_own(error: &lapin::Error) -> bool {
     match error.kind() {
-        lapin::ErrorKind::ProtocolError(amqp) => matches!(amqp.kind(), AMQPErrorKind::Hard(_)),
+        lapin::ErrorKind::ProtocolError(amqp) => matches!(
+            amqp.kind(),
+            AMQPErrorKind::Hard(AMQPHardError::INTERNALERROR)
+        ),
         _ => false,
     }
 }

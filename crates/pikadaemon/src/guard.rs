@@ -33,8 +33,9 @@ const BODY: u8 = 3;
 const HEARTBEAT: u8 = 8;
 /// More is no method and no header, whatever the broker allows.
 const LONGEST_FRAME: usize = 1 << 20;
-/// RabbitMQ's default, until it has said otherwise.
-const DEFAULT_FRAME_MAX: usize = 131_072;
+/// The longest frame we propose, in bytes: RabbitMQ's default, so that whatever fits into a publisher's frame fits into
+/// ours. Told to the client library beforehand, it takes memory for its buffers only as they fill.
+pub(crate) const FRAME_MAX: u32 = 131_072;
 const CHUNK: usize = 64 * 1024;
 
 /// The broker's stream with its frames mended.
@@ -115,7 +116,7 @@ impl Default for Frames {
             given: 0,
             passing: 0,
             transparent: false,
-            frame_max: DEFAULT_FRAME_MAX,
+            frame_max: FRAME_MAX as usize,
         }
     }
 }
@@ -175,7 +176,9 @@ impl Frames {
                     give_header(frame, self.frame_max, &mut self.ready);
                 } else {
                     let method = &mut frame[FRAME_HEAD..whole - 1];
-                    self.frame_max = tuned_frame_max(method).unwrap_or(self.frame_max);
+                    // The library agrees to no more than we propose.
+                    let tuned = tuned_frame_max(method).unwrap_or(self.frame_max);
+                    self.frame_max = tuned.min(self.frame_max);
                     // One that cannot be read is no publisher's doing; the library shall say so.
                     let _ = mend_method(method);
                     self.ready.extend_from_slice(frame);
@@ -326,6 +329,22 @@ mod tests {
             frame(HEARTBEAT, b""),
         ]
         .concat()
+    }
+
+    /// The library would end the connection over a frame longer than it agreed to.
+    #[test]
+    fn a_header_longer_than_we_propose_loses_its_properties_whatever_the_broker_allows() {
+        let tune = b"\x00\x0a\x00\x1e\x07\xff\x00\x10\x00\x00\x00\x3c";
+        for (length, passes) in [(100_000_u32, true), (140_000, false)] {
+            let mut header = b"\x00\x3c\x00\x00\x00\x00\x00\x00\x00\x00\x00\x05\x20\x00".to_vec();
+            header.extend((length + 7).to_be_bytes());
+            header.extend(b"\x01kS");
+            header.extend(length.to_be_bytes());
+            header.extend(vec![b'x'; length as usize]);
+            let header = frame(HEADER, &header);
+            let out = through(&[frame(METHOD, tune), header.clone()].concat(), 5000);
+            assert_eq!(out.ends_with(&header), passes, "{length}");
+        }
     }
 
     #[test]

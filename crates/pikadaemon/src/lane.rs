@@ -12,9 +12,12 @@
 //! - If one does, the lane takes nothing new until nothing is in flight. Then no returned message is left in the library
 //!   either, and each is found by its content among the messages confirmed since. Equal messages are interchangeable.
 //!
-//! A returned message that is not found, because a broker changed it, leaves the messages it may have been unclear: they
+//! A returned message that is not found, because it came back changed, leaves the messages it may have been unclear: they
 //! are published again, each on a channel of its own. So are all that were in flight when the broker closed the lane because
-//! of one of them: the guilty one gets its error there, the others may arrive twice.
+//! of one of them: the guilty one gets its error there, the others may arrive twice. If the library had more to send on the
+//! closed channel, the broker ends the whole connection; then all are lost, and published again on the next.
+//!
+//! While a message has come back, the slowest confirm holds up all others, for as long as a publish may take.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -61,7 +64,7 @@ pub(crate) enum Verdict {
 /// Why a lane takes no more messages.
 #[derive(Clone, Debug)]
 pub(crate) enum End {
-    /// The broker closed the channel; the connection is as good as before.
+    /// The broker closed the channel.
     Closed,
     /// The connection is gone.
     Lost(lapin::Error),
@@ -157,7 +160,8 @@ async fn run(
                 End::Lost(error)
             });
             letters.close();
-            while let Ok(letter) = letters.try_recv() {
+            // One that is just being put in counts as well: `try_recv` would say that there is none.
+            while let Some(letter) = letters.recv().await {
                 letter.tell(Verdict::Unsent);
             }
             return;

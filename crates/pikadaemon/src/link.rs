@@ -21,11 +21,8 @@ use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tracing::debug;
 
-use crate::guard::{Guard, Stream, guarded_runtime};
+use crate::guard::{FRAME_MAX, Guard, Stream, guarded_runtime};
 use crate::{ConnectError, ConnectionParams};
-
-/// The longest frame we propose, in bytes.
-const FRAME_MAX: u32 = 131_072;
 
 /// An open connection. Dropping it closes the socket at once; [`Link::close`] says goodbye first.
 pub struct Link {
@@ -294,7 +291,6 @@ fn uri(params: &ConnectionParams, node: &Node) -> AMQPUri {
         },
         vhost: params.virtualhost.clone(),
         query: AMQPQueryString {
-            // RabbitMQ's own default. Named here, the client library takes memory for its buffers only as they fill.
             frame_max: Some(FRAME_MAX),
             heartbeat: Some(u16::try_from(settings.heartbeat.as_secs()).unwrap_or(u16::MAX)),
             ..AMQPQueryString::default()

@@ -1,6 +1,6 @@
 //! Publishing with confirms.
 //!
-//! Every message is mandatory and confirmed. Small ones share a channel, the [`Lane`], any number of them in flight. What
+//! Every message is confirmed, and mandatory but for direct replies. Small ones share a channel, the [`Lane`], any number of them in flight. What
 //! needs care has a channel of its own while it is in flight ([`Solo`]): large messages, which would hold the others up;
 //! those for the default exchange, whose routing key is a queue of somebody's choice; one that is published again because
 //! the broker refused it, or because what became of it on the lane is not known. A message that is alone goes by a channel
@@ -33,7 +33,7 @@ use crate::{ConnectionParams, PublishError};
 /// At most so many messages are in flight on the lane.
 const MOST_ON_LANE: usize = 512;
 /// Larger bodies have a channel of their own, in bytes.
-const LARGEST_ON_LANE: usize = 64 * 1024;
+const LARGEST_ON_LANE: usize = 16 * 1024;
 /// Pause before a message that the broker refused is offered again.
 const REFUSED_PAUSE: Duration = Duration::from_millis(500);
 /// Lanes are opened so far apart: while the broker closes one after the other, messages have channels of their own.
@@ -92,10 +92,11 @@ impl Publisher {
     }
 
     /// Publishes a message and returns when the broker has confirmed it. A message the broker refuses is offered again
-    /// until `RABBITMQ_PUBLISH_TIMEOUT` is over. It may arrive twice if the broker closes the channel because of another
+    /// until `RABBITMQ_PUBLISH_TIMEOUT` is over, which bounds every single wait for the broker as well. It may arrive twice if the broker closes the channel because of another
     /// message.
     ///
-    /// May be dropped: the message then arrives or not, and others are not disturbed.
+    /// May be dropped: the message then arrives or not. A large one that is dropped while the broker has blocked publishing
+    /// may end the connection.
     ///
     /// # Errors
     /// It is not known to be safe in the broker; see [`PublishError`].
@@ -124,7 +125,8 @@ impl Publisher {
         let mandatory = !(exchange.as_str().is_empty() && is_direct(routing_key));
         let shares = self.confirming.prepare.is_none()
             && !exchange.as_str().is_empty()
-            && body.len() <= LARGEST_ON_LANE;
+            && body.len() <= LARGEST_ON_LANE
+            && !comes_back_changed(properties);
         let alone = self.alone.try_acquire();
         let mut unclear = false;
         let mut result = match alone.is_err() && shares {
@@ -289,6 +291,12 @@ impl Publisher {
             .await?
             .map_err(|e| denied_or_lost("", e))
     }
+}
+
+/// The broker takes this header away before it returns a message.
+fn comes_back_changed(properties: &BasicProperties) -> bool {
+    let headers = properties.headers().as_ref();
+    headers.is_some_and(|headers| headers.inner().contains_key("BCC"))
 }
 
 /// AMQP's short strings have at most 255 bytes; the library's own conversion panics over that.

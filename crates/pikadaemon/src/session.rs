@@ -194,7 +194,8 @@ impl LiveSession {
         .await?
         .map_err(|e| ConnectError::from_step(params, step, e))?;
 
-        let frame_max = consume_link.connection().configuration().frame_max();
+        let frame_max = |link: &Link| link.connection().configuration().frame_max();
+        let frame_max = frame_max(&consume_link).min(frame_max(&publish_link));
         Ok(Self {
             session: Arc::new(Session {
                 publisher: Publisher::new(publish_link, params, plan.prefetch.into()),
@@ -350,6 +351,7 @@ impl LiveSession {
         // What is left when the time is over stays in the queue.
         let _ = timeout(limit, self.finish(plan)).await;
         self.jobs.shutdown().await;
+        let _ = timeout(CLOSE_LIMIT, self.finish(plan)).await;
         self.consume_link.close(CLOSE_LIMIT).await;
         if let Some(session) = Arc::into_inner(self.session) {
             session.publisher.into_link().close(CLOSE_LIMIT).await;
@@ -371,7 +373,7 @@ impl LiveSession {
             if let Err(reason) = result {
                 warn!(
                     reason,
-                    "a request could not be finished while stopping; it stays in the queue"
+                    "a request could not be finished or acknowledged while stopping; it stays in the queue"
                 );
             }
         }

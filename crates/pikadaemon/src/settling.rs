@@ -6,16 +6,16 @@
 
 use std::collections::VecDeque;
 
-use futures::future::try_join_all;
+use futures::future::{try_join_all, try_join3};
 use lapin::Channel;
 use lapin::options::{BasicAckOptions, BasicRejectOptions};
 
 use crate::message::Settle;
 
 /// The deliveries of one channel.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Settling {
-    /// The first number of `states`.
+    /// The first number of `states`; of no states, the next one.
     first: u64,
     states: VecDeque<State>,
     /// Settled, and in no batch yet.
@@ -43,12 +43,21 @@ pub(crate) struct Batch {
     deliveries: usize,
 }
 
+impl Default for Settling {
+    fn default() -> Self {
+        Self {
+            first: 1,
+            states: VecDeque::new(),
+            waiting: Vec::new(),
+            requeued: Vec::new(),
+            unfinished: 0,
+        }
+    }
+}
+
 impl Settling {
     /// A delivery has come.
     pub(crate) fn delivered(&mut self, number: u64) {
-        if self.states.is_empty() {
-            self.first = number;
-        }
         // One that never reached us would have to stay unsettled.
         while self.first + self.states.len() as u64 <= number {
             self.states.push_back(State::InHand);
@@ -116,17 +125,19 @@ fn place(states: &mut VecDeque<State>, first: u64, number: u64) -> Option<&mut S
 impl Batch {
     /// Tells the broker. Returns the number of deliveries.
     pub(crate) async fn send(self, channel: Channel) -> Result<usize, lapin::Error> {
-        // First: an acknowledgement of those before it would stand for it as well.
         let requeue = BasicRejectOptions { requeue: true };
-        let rejects = self.requeued.iter();
-        try_join_all(rejects.map(|number| channel.basic_reject(*number, requeue))).await?;
-        if let Some(up_to) = self.up_to {
-            let multiple = BasicAckOptions { multiple: true };
-            channel.basic_ack(up_to, multiple).await?;
-        }
+        let multiple = BasicAckOptions { multiple: true };
         let single = BasicAckOptions::default();
+        let rejects = self.requeued.iter();
         let acks = self.each.iter();
-        try_join_all(acks.map(|number| channel.basic_ack(*number, single))).await?;
+        // All are put on their way before any is waited for, in this order: an acknowledgement of those before it would
+        // stand for a rejected one as well.
+        try_join3(
+            try_join_all(rejects.map(|number| channel.basic_reject(*number, requeue))),
+            try_join_all(self.up_to.map(|number| channel.basic_ack(number, multiple))),
+            try_join_all(acks.map(|number| channel.basic_ack(*number, single))),
+        )
+        .await?;
         Ok(self.deliveries)
     }
 }
@@ -158,6 +169,17 @@ mod tests {
         assert_eq!((batch.up_to, batch.each.len()), (Some(4), 0));
         settling.sent(batch.deliveries);
         assert_eq!(settling.unfinished(), 1);
+    }
+
+    #[test]
+    fn one_that_never_came_is_not_acknowledged() {
+        let mut settling = delivered(1);
+        settling.settled(1, Settle::Ack);
+        assert!(settling.batch().is_some());
+        settling.delivered(3);
+        settling.settled(3, Settle::Ack);
+        let batch = settling.batch().expect("one is settled");
+        assert_eq!((batch.up_to, &batch.each[..]), (None, &[3][..]));
     }
 
     #[test]
