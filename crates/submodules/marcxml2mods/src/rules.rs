@@ -19,8 +19,10 @@ pub(crate) struct Row {
 /// Which occurrences of a field a row is about.
 pub(crate) enum Only {
     All,
-    /// First indicator.
+    /// First indicator, as a number.
     First(u32),
+    /// First indicator, as a character.
+    FirstIs(char),
     /// Second indicator.
     Second(u32),
     /// There is a subfield with one of these codes.
@@ -148,6 +150,7 @@ impl Only {
         match *self {
             Self::All => true,
             Self::First(number) => field.i1.is(number),
+            Self::FirstIs(character) => field.i1.character == character,
             Self::Second(number) => field.i2.is(number),
             Self::With(codes) => field.has(codes),
         }

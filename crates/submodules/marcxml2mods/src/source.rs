@@ -65,7 +65,8 @@ pub(crate) struct Indicator {
 
 impl Indicator {
     fn new(character: char, compat: bool) -> Self {
-        // Aleph and others show a blank as one of these; the original's comparisons took the hyphen for 0
+        // Aleph and others show a blank as one of these; the original's comparisons with numbers took the hyphen for 0,
+        // those with texts (024, 028, 653) did not
         let character = match character {
             '-' | '#' if !compat => ' ',
             other => other,
@@ -108,11 +109,11 @@ impl<'a> Source<'a> {
             }
         }
         fields.sort_by_key(|field| order(field.tag));
-        let leader = record.leader.as_deref().filter(|text| !text.is_empty());
         let leader = match record.dialect {
-            Dialect::OaiMarc if compat => leader.map(strip),
-            _ => leader,
+            Dialect::OaiMarc if compat => record.leader.as_deref().map(strip),
+            _ => record.leader.as_deref(),
         };
+        let leader = leader.filter(|text| !text.is_empty());
         let linked = fields.iter().any(|field| field.has("6"));
         let characters = |id| record.control(id).unwrap_or_default().chars().collect();
         let source = Self {

@@ -86,6 +86,8 @@ fn h_statements_of_responsibility() {
         of("note", "245 10 $aA$cJan\n700 1_ $6880-01$aB"),
         [note(" script=\"Latn\"", "Jan")]
     );
+    // a title that is there in another script only has none
+    assert!(of("note", "880 10 $6245-01/(N$aА$cЯн").is_empty());
 }
 
 #[test]

@@ -515,12 +515,12 @@ fn g_physical_descriptions_of_fields() {
     check(&[
         (
             "physicalDescription",
-            "245 10 $aA$h[elektronický zdroj] /\n730 0_ $hlater\n256 __ $aData$aMore\n\
+            "730 0_ $hlater\n245 10 $aA$h[elektronický zdroj] /$hsecond\n245 10 $hthird\n256 __ $aData$aMore\n\
              300 __ $a2.\n300 __ $3vol$a5 s. :$bil. ;$c23 cm +$e1 CD$f1$g2$6880-04\n\
              351 __ $3Series$3Other$aorg$bby$cx$6880-05\n856 40 $qtext/html$qx$qpdf",
             &[
                 "<physicalDescription altRepGroup=\"0504\"><form authority=\"gmd\">elektronický zdroj</form>\
-               <form>Data</form><form>More</form>\
+               <form authority=\"gmd\">later</form><form>Data</form><form>More</form>\
                <internetMediaType>text/html</internetMediaType><internetMediaType>pdf</internetMediaType>\
                <extent>2.</extent><extent>5 s. : il. ; 23 cm + 1 CD 1 2 vol</extent>\
                <note type=\"arrangement\">Series: Other: org by x</note></physicalDescription>",
@@ -530,6 +530,16 @@ fn g_physical_descriptions_of_fields() {
             "physicalDescription",
             "246 10 $hCD.",
             &["<physicalDescription><form authority=\"gmd\">CD</form></physicalDescription>"],
+        ),
+        // one for each kind of title, in this order
+        (
+            "physicalDescription",
+            "730 0_ $h6\n246 1_ $h5\n245 10 $h4\n242 10 $h3\n240 10 $h2\n130 0_ $h[1].",
+            &[
+                "<physicalDescription><form authority=\"gmd\">1</form><form authority=\"gmd\">2</form>\
+               <form authority=\"gmd\">3</form><form authority=\"gmd\">4</form><form authority=\"gmd\">5</form>\
+               <form authority=\"gmd\">6</form></physicalDescription>",
+            ],
         ),
         ("physicalDescription", "300 __ $x1\n245 00 $h[", &[]),
         (

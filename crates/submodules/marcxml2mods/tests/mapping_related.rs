@@ -420,6 +420,8 @@ fn m_other_scripts() {
             "<shelfLocator>3</shelfLocator>"
         ]
     );
+    assert_eq!(of("shelfLocator", "880 4_ $6910-01$b"), ["<shelfLocator/>"]);
+    assert!(of("shelfLocator", "880 4_ $6910-01$c1").is_empty());
     let scripts = [
         ("(3", "Arab"),
         ("(4", "Arab"),

@@ -487,7 +487,7 @@ fn defect_15_a_backslash_swallows_nothing() {
     }
 }
 
-/// `-` and `#` are blanks; for the original one was 0 and the other nothing.
+/// `-` and `#` are blanks; for the original one was 0, where it compared numbers, and the other nothing.
 #[test]
 fn odd_indicators() {
     for odd in ["-", "#"] {
@@ -498,16 +498,36 @@ fn odd_indicators() {
         );
         assert!(found.contains(&"<subject><topic>B</topic></subject>".to_owned()));
     }
-    assert_eq!(
-        of("subject", "653 _- $aB"),
-        ["<subject><topic>B</topic></subject>"]
-    );
+    assert!(of("subject", "653 _- $aB").is_empty());
     assert!(of("subject", "653 _# $aB").is_empty());
+    assert!(of("identifier", "024 -_ $aB").is_empty());
+    assert_eq!(
+        of("identifier", "028 -_ $aB"),
+        ["<identifier type=\"\">B</identifier>"]
+    );
     assert_eq!(of("relatedItem", "490 -_ $aS").len(), 1);
     assert_eq!(
         of("titleInfo", "245 1- $aThe"),
         ["<titleInfo><title>The</title></titleInfo>"]
     );
+}
+
+/// The original trimmed the leader of OAI MARC; if nothing was left, it had none.
+#[test]
+fn a_blank_leader() {
+    let record = |begin: &str, end: &str| {
+        format!(
+            "<record>{begin}<varfield id=\"245\"><subfield label=\"a\">A</subfield></varfield>{end}</record>"
+        )
+    };
+    let oai = record(
+        "<oai_marc><fixfield id=\"LDR\">    </fixfield>",
+        "</oai_marc>",
+    );
+    for (settings, is_leader) in [(new(), true), (compat(), false)] {
+        let document = convert_monograph(&oai, None, Some("u"), &settings).unwrap();
+        assert_eq!(document.contains("<mods:issuance>"), is_leader);
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::rules::Attribute::{Fixed, If};
 use crate::rules::Clean::{No, Squeeze};
-use crate::rules::Only::First as FirstIndicator;
+use crate::rules::Only::{First as FirstIndicator, FirstIs};
 use crate::rules::Rule::{self, All, By, Each, Leaf, When};
 use crate::rules::Text::{First, Select, Value};
 use crate::rules::{Attribute, Row};
@@ -31,7 +31,7 @@ pub(super) const TABLE: &[Row] = &[
     Row::new("020", By(|_, field, to| numbers("isbn", field, to))),
     Row::only(
         "024",
-        FirstIndicator(0),
+        FirstIs('0'),
         When(
             "a",
             &[Leaf("identifier", &[Fixed("type", "isrc")], First('a'), No)],
@@ -39,19 +39,15 @@ pub(super) const TABLE: &[Row] = &[
     ),
     Row::only(
         "024",
-        FirstIndicator(2),
+        FirstIs('2'),
         By(|_, field, to| numbers("ismn", field, to)),
     ),
     Row::only(
         "024",
-        FirstIndicator(4),
+        FirstIs('4'),
         Leaf("identifier", &[Fixed("type", "sici")], Select("ab"), No),
     ),
-    Row::only(
-        "024",
-        FirstIndicator(8),
-        Leaf("identifier", &[], First('a'), No),
-    ),
+    Row::only("024", FirstIs('8'), Leaf("identifier", &[], First('a'), No)),
     Row::new(
         "022",
         All(&[
@@ -104,12 +100,12 @@ fn numbers(kind: &str, field: &Field<'_>, to: &mut Vec<Element>) {
 }
 
 fn publisher_number(_: &Source<'_>, field: &Field<'_>, to: &mut Vec<Element>) {
-    let kind = match field.i1.number {
-        Some(0) => "issue number",
-        Some(1) => "matrix number",
-        Some(2) => "music plate",
-        Some(3) => "music publisher",
-        Some(4) => "videorecording identifier",
+    let kind = match field.i1.character {
+        '0' => "issue number",
+        '1' => "matrix number",
+        '2' => "music plate",
+        '3' => "music publisher",
+        '4' => "videorecording identifier",
         _ => "",
     };
     let number = field.select("ab").join(" ");

@@ -36,7 +36,7 @@ pub(super) const UNION_HOLDING: Row = Row::new(
                 No,
             )],
         ),
-        By(shelf_marks),
+        When("b", &[By(shelf_marks)]),
     ]),
 );
 
@@ -55,7 +55,7 @@ pub(super) fn location(source: &Source<'_>) -> Option<Element> {
 
 fn shelf_marks(_: &Source<'_>, field: &Field<'_>, to: &mut Vec<Element>) {
     let mut marks: Vec<_> = field.first('b').split(',').map(squeeze).collect();
-    if marks.last().is_some_and(String::is_empty) {
+    if marks.len() > 1 && marks.last().is_some_and(String::is_empty) {
         marks.pop();
     }
     to.extend(

@@ -147,7 +147,8 @@ pub(super) fn all(source: &Source<'_>, to: &mut Vec<Element>) {
     apply(&[OTHER], source, to);
 }
 
-/// The statement of responsibility. It is there for every title as soon as one of them has it.
+/// The statement of responsibility. It is there for every title as soon as one of them has it or is linked to another
+/// script; a title in another script alone has none.
 fn responsibility(source: &Source<'_>, field: &Field<'_>, to: &mut Vec<Element>) {
     const IN_SCRIPTS: &[Attribute] = &[
         Fixed("type", "statement of responsibility"),
@@ -155,7 +156,8 @@ fn responsibility(source: &Source<'_>, field: &Field<'_>, to: &mut Vec<Element>)
         Script,
     ];
     const PLAIN: &[Attribute] = &[Fixed("type", "statement of responsibility"), Script];
-    let attributes = if source.values("880", '6').any(|link| link.contains("245")) {
+    let is_linked = || source.values("880", '6').any(|link| link.contains("245"));
+    let attributes = if source.has_field("245") && is_linked() {
         IN_SCRIPTS
     } else if source.fields("245").any(|f| f.has("c")) {
         PLAIN

@@ -184,7 +184,7 @@ pub(super) fn description(source: &Source<'_>) -> Option<Element> {
         push(to, "digitalOrigin", meaning(ORIGINS, source.c007(11)));
     }
     to.extend(form_of_008(source).map(|text| form("marcform", text)));
-    to.extend(general_designation(source).map(|text| form("gmd", &text)));
+    to.extend(general_designations(source).map(|text| form("gmd", &text)));
     apply(NATURE, source, to);
     if source.c007(0) == Some('c') {
         push(
@@ -239,20 +239,22 @@ fn form_of_008(source: &Source<'_>) -> Option<&'static str> {
     })
 }
 
-/// `[electronic resource]` after a title, without its brackets.
-fn general_designation(source: &Source<'_>) -> Option<String> {
+/// `[electronic resource]` after a title, without its brackets: once for each kind of title that has it.
+fn general_designations<'s>(source: &'s Source<'_>) -> impl Iterator<Item = String> + 's {
     let titles = ["130", "240", "242", "245", "246", "730"];
-    let text = titles
-        .iter()
-        .find_map(|tag| source.values(tag, 'h').next())?;
-    let text = chop(text);
-    Some(match text.strip_prefix('[') {
-        Some(rest) => {
-            let mut characters = rest.chars();
-            characters.next_back();
-            characters.as_str().to_owned()
+    let texts = titles
+        .into_iter()
+        .filter_map(|tag| source.values(tag, 'h').next());
+    texts.map(|text| {
+        let text = chop(text);
+        match text.strip_prefix('[') {
+            Some(rest) => {
+                let mut characters = rest.chars();
+                characters.next_back();
+                characters.as_str().to_owned()
+            }
+            None => text.to_owned(),
         }
-        None => text.to_owned(),
     })
 }
 

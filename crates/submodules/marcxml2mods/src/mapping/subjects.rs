@@ -239,15 +239,14 @@ fn uncontrolled(source: &Source<'_>, field: &Field<'_>, to: &mut Vec<Element>) {
     const PERSON: Rule = Group("name", &[Fixed("type", "personal")], &[word("namePart")]);
     const BODY: Rule = Group("name", &[Fixed("type", "corporate")], &[word("namePart")]);
     const CONFERENCE: Rule = Group("name", &[Fixed("type", "conference")], &[word("namePart")]);
-    let rule = match field.i2.number {
-        None if field.i2.is_blank() => TOPIC,
-        Some(0) => TOPIC,
-        Some(1) => PERSON,
-        Some(2) => BODY,
-        Some(3) => CONFERENCE,
-        Some(4) => word("temporal"),
-        Some(5) => word("geographic"),
-        Some(6) => word("genre"),
+    let rule = match field.i2.character {
+        ' ' | '0' => TOPIC,
+        '1' => PERSON,
+        '2' => BODY,
+        '3' => CONFERENCE,
+        '4' => word("temporal"),
+        '5' => word("geographic"),
+        '6' => word("genre"),
         _ => return,
     };
     let mut subject = Element::new("subject");
