@@ -63,7 +63,7 @@ async fn fault_01_nothing_listens() -> Result<()> {
     world.daemon.signal(Signal::TERM)?;
     poll_until("it has ended", PATIENCE, || Ok((!alive(pid)).then_some(())))?;
     assert!(
-        begun.elapsed() < Duration::from_secs(2),
+        begun.elapsed() < Duration::from_secs(5),
         "{:?}",
         begun.elapsed()
     );
