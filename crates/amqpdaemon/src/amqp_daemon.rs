@@ -7,9 +7,10 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 use edeposit_daemonwrapper::{Context, DaemonRunnerWrapper, ExitWith, Runner, exit};
-use edeposit_pikadaemon::{ConnectionParams, OnMessage, PikaDaemon, Report, get_con_params};
+use edeposit_pikadaemon::{ConnectionParams, OnMessage, PikaDaemon, get_con_params};
 use edeposit_settings::{Settings, Submodule};
 use tokio::runtime::{Builder, Runtime};
+use tokio_util::context::TokioContext;
 use tracing::{info, warn};
 
 use crate::attempts::Attempts;
@@ -19,6 +20,7 @@ use crate::handlers::Handlers;
 use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::metrics_server::{MetricsAddress, MetricsServer};
+use crate::reporter::Reporter;
 use crate::responder::Responder;
 use crate::work::Work;
 use crate::{IntoReact, React};
@@ -242,7 +244,7 @@ impl AmqpDaemon {
             self.attempts(prefetch),
             prefetch,
         ));
-        let ready = format!(
+        let consuming = format!(
             "consuming queue '{}' of virtual host '{}'",
             wiring.queue, wiring.con_params.virtualhost
         );
@@ -256,33 +258,24 @@ impl AmqpDaemon {
         .drain_time(context.drain_time())
         .wait_for_broker(self.wait_for_broker);
         context.status("connecting to RabbitMQ");
-        let mut report = |report: Report<'_>| {
-            health.take(&report);
-            match report {
-                Report::Consuming => context.ready(&ready),
-                Report::Alive => context.watchdog(),
-                Report::Blocked { reason } => {
-                    context.status(&format!("publishing blocked by RabbitMQ: {reason}"))
-                }
-                Report::Unblocked => context.status(&ready),
-                Report::Waiting { reason } => {
-                    let status = format!("waiting for RabbitMQ: {reason}");
-                    if self.wait_for_broker {
-                        context.ready(&status);
-                    } else {
-                        context.status(&status);
-                    }
-                    context.watchdog();
-                }
-                Report::Draining => {
-                    info!("finishing the requests in hand");
-                    responder.close();
-                    context.status("draining: finishing the requests in hand");
-                }
-                _ => {}
-            }
+        let mut reporter = Reporter {
+            context: context.clone(),
+            health,
+            responder: Arc::clone(&responder),
+            consuming,
+            waiting_is_ready: self.wait_for_broker,
         };
-        let ended = amqp.block_on(daemon.run(context.stop().clone(), &mut report));
+        let stop = context.stop().clone();
+        let ended = match prefetch {
+            1 => {
+                let daemon = daemon.handler_runtime(handlers.runtime());
+                let running = async move { daemon.run(stop, &mut |r| reporter.take(r)).await };
+                let running = TokioContext::new(running, amqp.handle().clone());
+                amqp.block_on(handlers.spawn(running))
+                    .context("the daemon's task failed")?
+            }
+            _ => amqp.block_on(daemon.run(stop, &mut |r| reporter.take(r))),
+        };
         responder.close();
         info!("{counters}");
         amqp.shutdown_background();
@@ -379,7 +372,7 @@ impl DaemonRunnerWrapper for AmqpDaemon {
     }
 }
 
-/// Everything about AMQP happens on the thread that runs the daemon.
+/// For connections and timers, on the thread that runs the daemon. Nothing blocks it.
 fn runtime() -> anyhow::Result<Runtime> {
     Builder::new_current_thread()
         .enable_all()

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::answers::{Answers, Kept, Outcome};
@@ -18,6 +19,8 @@ pub(crate) struct Execution {
     request: Option<Fingerprint>,
     answers: Arc<Answers>,
     state: Option<State>,
+    /// Where the work goes on.
+    runtime: Handle,
 }
 
 enum State {
@@ -28,7 +31,8 @@ enum State {
 }
 
 impl Execution {
-    /// Carries a request out, as far as the outcome is waited for.
+    /// Carries a request out, as far as the outcome is waited for. If it is dropped before, the work goes on in this runtime,
+    /// unless that has ended.
     pub(crate) fn new(
         request: Option<Fingerprint>,
         answers: &Arc<Answers>,
@@ -38,6 +42,7 @@ impl Execution {
             request,
             answers: Arc::clone(answers),
             state: Some(State::Running(work.boxed())),
+            runtime: Handle::current(),
         }
     }
 
@@ -47,6 +52,7 @@ impl Execution {
             request: Some(request),
             answers: Arc::clone(answers),
             state: Some(State::Kept(kept)),
+            runtime: Handle::current(),
         }
     }
 
@@ -99,12 +105,8 @@ impl Drop for Execution {
         let kept = match state {
             State::Kept(kept) => kept,
             State::Running(work) => {
-                // Without a runtime the whole daemon ends.
-                let Ok(runtime) = tokio::runtime::Handle::try_current() else {
-                    return;
-                };
                 let (sender, receiver) = watch::channel(None);
-                runtime.spawn(async move {
+                self.runtime.spawn(async move {
                     sender.send_replace(Some(Arc::new(work.await)));
                 });
                 Kept::Running(receiver)

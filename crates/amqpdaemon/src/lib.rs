@@ -35,6 +35,7 @@ mod lines;
 mod metrics;
 mod metrics_server;
 mod reply;
+mod reporter;
 mod request;
 mod responder;
 mod sendback;

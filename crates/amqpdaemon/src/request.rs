@@ -75,6 +75,8 @@ impl Progress for Request {
                 // Nobody takes it now, but the answer may still be wanted.
                 Err(e) => warn!(error = %e, "a progress message was not taken"),
             }
+            // Whom this has woken may be next on this very thread, which the handler may block from here on.
+            tokio::task::yield_now().await;
             Ok(())
         })
     }

@@ -70,7 +70,8 @@ impl OnMessage for Responder {
         message: Message,
         session: &'a Arc<Session>,
     ) -> BoxFuture<'a, Result<Settle, PublishError>> {
-        Box::pin(self.respond(message, session))
+        // Boxed: it goes from hand to hand.
+        Box::pin(self.respond(Box::new(message), session))
     }
 }
 
@@ -108,7 +109,7 @@ impl Responder {
 
     async fn respond(
         &self,
-        message: Message,
+        message: Box<Message>,
         session: &Arc<Session>,
     ) -> Result<Settle, PublishError> {
         self.counters.received.add_one();
@@ -134,7 +135,7 @@ impl Responder {
 
     async fn answer(
         &self,
-        message: Message,
+        message: Box<Message>,
         reply: &ReplyTo,
         session: &Arc<Session>,
     ) -> Result<Settle, PublishError> {
@@ -165,7 +166,7 @@ impl Responder {
                 format!("RabbitMQ denies the answer of {bytes} bytes: {reason}"),
             );
             let instead = Arc::new(self.work.exception(&e, reply, session.frame_max()));
-            sent = self.send(session, reply, &instead.message).await;
+            sent = Box::pin(self.send(session, reply, &instead.message)).await;
             // If this is denied too, size was not the reason, and the answer itself is still good.
             if sent.is_ok() {
                 outcome = instead;
@@ -195,7 +196,7 @@ impl Responder {
     async fn execution(
         &self,
         fingerprint: Option<Fingerprint>,
-        message: Message,
+        message: Box<Message>,
         reply: &ReplyTo,
         session: &Arc<Session>,
     ) -> Result<Execution, PublishError> {
@@ -288,7 +289,7 @@ impl Responder {
     /// As documented, such a request is thrown away; a setting has it answered as the original's code did.
     async fn without_uuid(
         &self,
-        message: Message,
+        message: Box<Message>,
         session: &Session,
     ) -> Result<Settle, PublishError> {
         if self.lines.without_uuid.admits(&message.routing_key) {

@@ -73,7 +73,7 @@ pub(crate) enum End {
 /// The way into a lane. Its task ends with it.
 #[derive(Clone)]
 pub(crate) struct Lane {
-    letters: mpsc::Sender<Letter>,
+    letters: mpsc::Sender<Box<Letter>>,
     end: Arc<OnceLock<End>>,
 }
 
@@ -95,7 +95,7 @@ impl Lane {
     }
 
     /// Where letters go in.
-    pub(crate) fn letters(&self) -> &mpsc::Sender<Letter> {
+    pub(crate) fn letters(&self) -> &mpsc::Sender<Box<Letter>> {
         &self.letters
     }
 
@@ -110,7 +110,7 @@ impl Lane {
 /// Publishes and decides until the publisher is dropped or the channel fails.
 async fn run(
     channel: Channel,
-    mut letters: mpsc::Receiver<Letter>,
+    mut letters: mpsc::Receiver<Box<Letter>>,
     most: usize,
     end: Arc<OnceLock<End>>,
 ) {
@@ -169,7 +169,10 @@ async fn run(
     }
 }
 
-async fn publish(channel: Channel, letter: Letter) -> (Letter, Result<Confirmation, lapin::Error>) {
+async fn publish(
+    channel: Channel,
+    letter: Box<Letter>,
+) -> (Box<Letter>, Result<Confirmation, lapin::Error>) {
     let options = BasicPublishOptions {
         mandatory: true,
         ..BasicPublishOptions::default()
@@ -206,12 +209,12 @@ impl Letter {
 #[derive(Default)]
 struct Undecided {
     /// Whether it was an ack; else it was a nack.
-    confirmed: Vec<(Letter, bool)>,
+    confirmed: Vec<(Box<Letter>, bool)>,
     returned: Vec<BasicReturnMessage>,
 }
 
 impl Undecided {
-    fn enter(&mut self, letter: Letter, confirmation: Confirmation) {
+    fn enter(&mut self, letter: Box<Letter>, confirmation: Confirmation) {
         self.confirmed.push((letter, confirmation.is_ack()));
         self.returned.extend(confirmation.take_message());
     }
@@ -295,15 +298,15 @@ mod tests {
 
     use super::*;
 
-    fn letter(key: &str, body: &str) -> (Letter, oneshot::Receiver<Verdict>) {
+    fn letter(key: &str, body: &str) -> (Box<Letter>, oneshot::Receiver<Verdict>) {
         let (publisher, verdict) = oneshot::channel();
-        let letter = Letter {
+        let letter = Box::new(Letter {
             exchange: "exchange".into(),
             routing_key: key.into(),
             properties: BasicProperties::default(),
             body: body.into(),
             publisher,
-        };
+        });
         (letter, verdict)
     }
 

@@ -18,7 +18,7 @@ use lapin::options::QueueDeclareOptions;
 use lapin::types::{FieldTable, ShortString};
 use lapin::{BasicProperties, Channel};
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{Mutex as AsyncMutex, Semaphore, oneshot};
+use tokio::sync::{Mutex as AsyncMutex, Semaphore, SemaphorePermit, oneshot};
 use tokio::time::Instant;
 use tracing::warn;
 
@@ -27,7 +27,7 @@ use crate::direct_replies::is_direct;
 use crate::lane::{End, Lane, Letter, Verdict};
 use crate::link::Link;
 use crate::message::Outgoing;
-use crate::solo::Solo;
+use crate::solo::{Addressed, Solo};
 use crate::{ConnectionParams, PublishError};
 
 /// At most so many messages are in flight on the lane.
@@ -128,65 +128,71 @@ impl Publisher {
             && body.len() <= LARGEST_ON_LANE
             && !comes_back_changed(properties);
         let alone = self.alone.try_acquire();
-        let mut unclear = false;
-        let mut result = match alone.is_err() && shares {
-            false => {
-                self.solo(&exchange, &key, mandatory, properties, body)
-                    .await
-            }
-            true => match self.share(&exchange, &key, properties, body).await? {
-                Verdict::Confirmed => Ok(()),
-                Verdict::Returned(reason) => Err(PublishError::Returned {
-                    exchange: exchange.to_string(),
-                    routing_key: key.to_string(),
-                    reason,
-                }),
-                Verdict::Refused => Err(PublishError::Refused {
-                    exchange: exchange.to_string(),
-                    routing_key: key.to_string(),
-                }),
-                verdict @ (Verdict::Unclear | Verdict::Unsent) => {
-                    unclear = verdict == Verdict::Unclear;
-                    self.solo(&exchange, &key, mandatory, properties, body)
-                        .await
-                }
-            },
+        let verdict = match alone.is_err() && shares {
+            true => self.share(&exchange, &key, properties, body).await?,
+            false => Verdict::Unsent,
         };
-        drop(alone);
+        if verdict == Verdict::Confirmed {
+            return Ok(());
+        }
+        let message = Addressed {
+            exchange,
+            key,
+            mandatory,
+            properties,
+            body,
+        };
+        // Boxed, being large: it would else be part of every message's publishing.
+        Box::pin(self.publish_alone(message, verdict, alone.ok(), deadline)).await
+    }
+
+    /// Publishes on a channel of the message's own, unless it has come back already; one that the broker refuses, again and
+    /// again.
+    async fn publish_alone(
+        &self,
+        message: Addressed<'_>,
+        shared: Verdict,
+        turn: Option<SemaphorePermit<'_>>,
+        deadline: Instant,
+    ) -> Result<(), PublishError> {
+        let exchange = || message.exchange.to_string();
+        let routing_key = || message.key.to_string();
+        let unclear = shared == Verdict::Unclear;
+        let mut result = match shared {
+            Verdict::Confirmed => Ok(()),
+            Verdict::Returned(reason) => Err(PublishError::Returned {
+                exchange: exchange(),
+                routing_key: routing_key(),
+                reason,
+            }),
+            Verdict::Refused => Err(PublishError::Refused {
+                exchange: exchange(),
+                routing_key: routing_key(),
+            }),
+            Verdict::Unclear | Verdict::Unsent => {
+                self.solo.publish(&self.confirming, &message).await
+            }
+        };
+        drop(turn);
         let mut told = false;
         while let Err(PublishError::Refused { .. }) = result
             && Instant::now() + REFUSED_PAUSE < deadline
         {
             if !std::mem::replace(&mut told, true) {
                 warn!(
-                    exchange = exchange.as_str(),
-                    routing_key, "RabbitMQ refuses a message (is the queue full?), trying again"
+                    exchange = exchange(),
+                    routing_key = routing_key(),
+                    "RabbitMQ refuses a message (is the queue full?), trying again"
                 );
             }
             tokio::time::sleep(REFUSED_PAUSE).await;
-            result = self
-                .solo(&exchange, &key, mandatory, properties, body)
-                .await;
+            result = self.solo.publish(&self.confirming, &message).await;
         }
         match result {
             // The second time it was not sent, the first time perhaps.
             Err(PublishError::NotSent(e)) if unclear => Err(PublishError::Lost(e)),
             result => result,
         }
-    }
-
-    async fn solo(
-        &self,
-        exchange: &ShortString,
-        key: &ShortString,
-        mandatory: bool,
-        properties: &BasicProperties,
-        body: &[u8],
-    ) -> Result<(), PublishError> {
-        let (exchange, key) = (exchange.clone(), key.clone());
-        self.solo
-            .publish(&self.confirming, exchange, key, mandatory, properties, body)
-            .await
     }
 
     /// Publishes by the lane.
@@ -208,18 +214,18 @@ impl Publisher {
             return Ok(Verdict::Unsent);
         };
         let (publisher, verdict) = oneshot::channel();
-        let letter = Letter {
+        let letter = Box::new(Letter {
             exchange: exchange.clone(),
             routing_key: routing_key.clone(),
             properties: properties.clone(),
             body: body.to_vec(),
             publisher,
-        };
+        });
         let taken = match lane.letters().try_send(letter) {
             Ok(()) => true,
             Err(TrySendError::Closed(_)) => false,
             Err(TrySendError::Full(letter)) => {
-                let sending = pin!(lane.letters().send(letter));
+                let sending = Box::pin(lane.letters().send(letter));
                 self.confirming.within_limit(sending).await?.is_ok()
             }
         };

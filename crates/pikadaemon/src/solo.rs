@@ -14,6 +14,15 @@ use crate::confirming::{Confirming, denied_or_lost};
 /// At most so many; more gain nothing.
 const MAX_CHANNELS: usize = 32;
 
+/// A message and where it goes.
+pub(crate) struct Addressed<'a> {
+    pub(crate) exchange: ShortString,
+    pub(crate) key: ShortString,
+    pub(crate) mandatory: bool,
+    pub(crate) properties: &'a BasicProperties,
+    pub(crate) body: &'a [u8],
+}
+
 /// The channels, opened as they are needed and kept.
 pub(crate) struct Solo {
     idle: Mutex<Vec<Channel>>,
@@ -34,11 +43,7 @@ impl Solo {
     pub(crate) async fn publish(
         &self,
         confirming: &Confirming,
-        exchange: ShortString,
-        routing_key: ShortString,
-        mandatory: bool,
-        properties: &BasicProperties,
-        body: &[u8],
+        message: &Addressed<'_>,
     ) -> Result<(), PublishError> {
         // The semaphore is never closed.
         let _permit = self.permits.acquire().await;
@@ -50,37 +55,39 @@ impl Solo {
                 .map_err(PublishError::NotSent)?,
         };
         let options = BasicPublishOptions {
-            mandatory,
+            mandatory: message.mandatory,
             ..BasicPublishOptions::default()
         };
         let confirmation = {
             let publishing = pin!(async {
-                let (exchange, key) = (exchange.clone(), routing_key.clone());
+                let (exchange, key) = (message.exchange.clone(), message.key.clone());
+                let properties = message.properties.clone();
                 channel
-                    .basic_publish(exchange, key, options, body, properties.clone())
+                    .basic_publish(exchange, key, options, message.body, properties)
                     .await?
                     .await
             });
             confirming.within_limit(publishing).await?
         }
-        .map_err(|e| denied_or_lost(exchange.as_str(), e))?;
+        .map_err(|e| denied_or_lost(message.exchange.as_str(), e))?;
         // Only a channel without anything in flight is used again.
         if let Ok(mut idle) = self.idle.lock() {
             idle.push(channel);
         }
-        let (exchange, routing_key) = (exchange.to_string(), routing_key.to_string());
+        let exchange = || message.exchange.to_string();
+        let routing_key = || message.key.to_string();
         match confirmation {
             Confirmation::Ack(None) => Ok(()),
             Confirmation::Ack(Some(returned)) | Confirmation::Nack(Some(returned)) => {
                 Err(PublishError::Returned {
-                    exchange,
-                    routing_key,
+                    exchange: exchange(),
+                    routing_key: routing_key(),
                     reason: returned.reply_text.to_string(),
                 })
             }
             Confirmation::Nack(None) | Confirmation::NotRequested => Err(PublishError::Refused {
-                exchange,
-                routing_key,
+                exchange: exchange(),
+                routing_key: routing_key(),
             }),
         }
     }

@@ -10,6 +10,8 @@ pub enum Case {
     /// Throughput with 256 requests in flight.
     #[value(name = "window-256")]
     Window256,
+    /// The same with requests that the broker keeps on disk.
+    Persistent,
     /// Throughput with 64 requests in flight.
     #[value(name = "window-64")]
     Window64,
@@ -48,12 +50,14 @@ pub struct Load {
     pub bytes: usize,
     /// The handler's pause in milliseconds.
     pub pause: u32,
+    /// Whether the broker keeps requests on disk.
+    pub persistent: bool,
 }
 
 impl Case {
     pub fn load(self) -> Load {
         let (window, bytes, pause) = match self {
-            Case::Window256 | Case::Soak => (256, 200, 0),
+            Case::Window256 | Case::Persistent | Case::Soak => (256, 200, 0),
             Case::Window64 => (64, 200, 0),
             Case::Latency | Case::Start => (1, 200, 0),
             Case::Slow => (200, 200, 50),
@@ -66,6 +70,7 @@ impl Case {
             window,
             bytes,
             pause,
+            persistent: self == Case::Persistent,
         }
     }
 
@@ -80,6 +85,7 @@ impl Case {
     pub fn about(self) -> &'static str {
         match self {
             Case::Window256 => "256 requests of 200 bytes in flight",
+            Case::Persistent => "256 persistent requests of 200 bytes in flight",
             Case::Window64 => "64 requests of 200 bytes in flight",
             Case::Latency => "one request of 200 bytes at a time",
             Case::Slow => "a handler that waits 50 ms, 200 requests in flight",

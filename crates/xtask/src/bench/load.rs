@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use edeposit_testkit::Vhost;
 use serde_json::Value;
 
+use super::case::Load;
 use super::subject::Subject;
 
 /// What a run of the driver saw. Times in milliseconds.
@@ -39,17 +40,20 @@ pub struct Driver<'a> {
 }
 
 impl Driver<'_> {
-    fn command(&self, subject: Subject, vhost: &Vhost, bytes: usize) -> Command {
+    fn command(&self, subject: Subject, vhost: &Vhost, load: Load) -> Command {
         let mut command = Command::new(self.program);
         command
             .args(["--url", &vhost.amqp_url(), "--protocol", subject.protocol()])
-            .args(["--bytes", &bytes.to_string()]);
+            .args(["--bytes", &load.bytes.to_string()]);
+        if load.persistent {
+            command.arg("--persistent");
+        }
         command
     }
 
     /// Declares the queues a subject works with.
-    pub async fn declare(&self, subject: Subject, vhost: &Vhost) -> Result<()> {
-        let mut command = self.command(subject, vhost, 0);
+    pub async fn declare(&self, subject: Subject, vhost: &Vhost, load: Load) -> Result<()> {
+        let mut command = self.command(subject, vhost, load);
         command.arg("declare");
         output(command).await.map(drop)
     }
@@ -59,10 +63,10 @@ impl Driver<'_> {
         &self,
         subject: Subject,
         vhost: &Vhost,
-        bytes: usize,
+        load: Load,
         more: &[String],
     ) -> Result<Run> {
-        let mut command = self.command(subject, vhost, bytes);
+        let mut command = self.command(subject, vhost, load);
         command.arg("run").args(more);
         let seen = output(command).await?;
         let number = |name: &str| seen[name].as_f64().unwrap_or(f64::NAN);
@@ -82,10 +86,10 @@ impl Driver<'_> {
         &self,
         subject: Subject,
         vhost: &Vhost,
-        bytes: usize,
+        load: Load,
         process: &Command,
     ) -> Result<Start> {
-        let mut command = self.command(subject, vhost, bytes);
+        let mut command = self.command(subject, vhost, load);
         command
             .args(["start", "--"])
             .arg(process.get_program())

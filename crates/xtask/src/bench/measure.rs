@@ -157,8 +157,8 @@ impl<'a> Bench<'a> {
 
     async fn start(&self, case: Case, subject: Subject, count: usize) -> Result<Running> {
         let vhost = self.node.vhost(&format!("bench-{subject}"))?;
-        self.driver().declare(subject, &vhost).await?;
         let load = case.load();
+        self.driver().declare(subject, &vhost, load).await?;
         let mut processes = Vec::new();
         for instance in 1..=count {
             let prefetch = match case {
@@ -204,9 +204,7 @@ impl<'a> Bench<'a> {
         let driver = self.driver();
         if first {
             let warming = ["--window=1", "--requests=1", "--warm-up=0"].map(str::to_owned);
-            let warmed = driver
-                .run(subject, &one.vhost, load.bytes, &warming)
-                .await?;
+            let warmed = driver.run(subject, &one.vhost, load, &warming).await?;
             if warmed.wrong > 0.0 {
                 let logs: Vec<String> = one.processes.iter().map(Process::log).collect();
                 anyhow::bail!("it does not answer as it should: {}", logs.join("\n"));
@@ -214,9 +212,7 @@ impl<'a> Bench<'a> {
         }
         let own = |one: &Running| one.processes.iter().map(|one| cpu(one.pid())).sum::<f64>();
         let before = (own(one), cpu(self.broker));
-        let run = driver
-            .run(subject, &one.vhost, load.bytes, &arguments)
-            .await?;
+        let run = driver.run(subject, &one.vhost, load, &arguments).await?;
         let after = (own(one), cpu(self.broker));
         for process in &mut one.processes {
             process.check().with_context(|| subject.to_string())?;
@@ -234,7 +230,8 @@ impl<'a> Bench<'a> {
         let mut rows = Vec::new();
         for subject in &self.subjects {
             let vhost = self.node.vhost(&format!("bench-{subject}"))?;
-            self.driver().declare(*subject, &vhost).await?;
+            let load = case.load();
+            self.driver().declare(*subject, &vhost, load).await?;
             let row = Row {
                 subject: *subject,
                 processes: 1,
@@ -252,7 +249,7 @@ impl<'a> Bench<'a> {
                     .command(&self.place(vhost), case.load(), 1, round);
                 let started = self
                     .driver()
-                    .start(row.subject, vhost, case.load().bytes, &command)
+                    .start(row.subject, vhost, case.load(), &command)
                     .await
                     .with_context(|| format!("starting {}", row.subject))?;
                 row.starts.push(started);
@@ -275,7 +272,7 @@ impl<'a> Bench<'a> {
         for number in 1..=SOAK_STEPS {
             let run = self
                 .driver()
-                .run(Subject::Daemon, &one.vhost, load.bytes, &arguments)
+                .run(Subject::Daemon, &one.vhost, load, &arguments)
                 .await?;
             one.row.rounds.push(Round {
                 run,

@@ -37,6 +37,9 @@ struct Target {
     /// Length of the text to be echoed, in bytes.
     #[arg(long, default_value_t = 200)]
     bytes: usize,
+    /// Requests that the broker keeps on disk.
+    #[arg(long)]
+    persistent: bool,
     /// How long any answer may take, in seconds.
     #[arg(long, default_value_t = 60.0)]
     patience: f64,

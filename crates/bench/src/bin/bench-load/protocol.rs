@@ -117,11 +117,11 @@ impl Protocol {
         }
     }
 
-    pub fn properties(self, uuid: Uuid) -> BasicProperties {
+    pub fn properties(self, uuid: Uuid, persistent: bool) -> BasicProperties {
         let uuid = uuid.to_string();
         let properties = BasicProperties::default()
             .with_content_type("application/json".into())
-            .with_delivery_mode(2);
+            .with_delivery_mode(if persistent { 2 } else { 1 });
         let mut headers = FieldTable::default();
         let mut header = |name: &'static str, value: &str| {
             headers.insert(name.into(), AMQPValue::LongString(value.into()));

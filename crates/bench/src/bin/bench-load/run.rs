@@ -124,7 +124,10 @@ impl Load<'_> {
             body,
         } = &self.question;
         let publishing = (0..count).map(|_| {
-            let properties = self.target.protocol.properties(tally.send());
+            let properties = self
+                .target
+                .protocol
+                .properties(tally.send(), self.target.persistent);
             self.output.basic_publish(
                 (*exchange).into(),
                 (*key).into(),

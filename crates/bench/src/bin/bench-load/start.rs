@@ -39,7 +39,7 @@ pub async fn run(target: &Target, plan: &Plan) -> Result<Started> {
     let mut answers = answers(&input).await?;
     let question = target.protocol.question(target.bytes);
     let mut tally = Tally::new();
-    let properties = target.protocol.properties(tally.send());
+    let properties = target.protocol.properties(tally.send(), target.persistent);
     output
         .basic_publish(
             question.exchange.into(),
