@@ -10,7 +10,7 @@ use std::sync::Arc;
 use lapin::protocol::{AMQPErrorKind, AMQPHardError};
 use tokio::sync::RwLock;
 
-use crate::link::connect;
+use crate::link::connect_small;
 use crate::message::Outgoing;
 use crate::publisher::Publisher;
 use crate::{ConnectionParams, PublishError};
@@ -67,7 +67,7 @@ impl DirectReplies {
             // Somebody who was alone before us has made it.
             Some(publisher) if publisher.is_connected() => publisher,
             _ => {
-                let link = connect(&self.params).await;
+                let link = connect_small(&self.params).await;
                 let link =
                     link.map_err(|e| PublishError::NotSent(std::io::Error::other(e).into()))?;
                 Arc::new(Publisher::new(link, &self.params, self.in_flight))

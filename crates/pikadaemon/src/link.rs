@@ -15,13 +15,13 @@ use async_compat::CompatExt;
 use edeposit_settings::{Node, Tls};
 use lapin::tcp::{OwnedIdentity, OwnedTLSConfig};
 use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo};
-use lapin::{AsyncTcpStream, Channel, Connection, ConnectionProperties};
+use lapin::{AsyncTcpStream, BasicProperties, Channel, Connection, ConnectionProperties};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tracing::debug;
 
-use crate::guard::{FRAME_MAX, Guard, Stream, guarded_runtime};
+use crate::guard::{Agreed, Guard, Room, Stash, Stream, guarded_runtime};
 use crate::{ConnectError, ConnectionParams};
 
 /// An open connection. Dropping it closes the socket at once; [`Link::close`] says goodbye first.
@@ -30,6 +30,8 @@ pub struct Link {
     node: Node,
     socket: Socket,
     runtime: Handle,
+    agreed: Agreed,
+    room: Room,
 }
 
 /// A second handle to the connection's socket.
@@ -55,18 +57,35 @@ impl Link {
         &self.node
     }
 
+    /// The longest frame agreed with the broker, in bytes.
+    pub(crate) fn frame_max(&self) -> usize {
+        usize::try_from(self.agreed.frame_max()).unwrap_or(usize::MAX)
+    }
+
+    /// The properties of a message that has come by this connection.
+    pub(crate) fn whole(&self, properties: BasicProperties) -> BasicProperties {
+        match &self.room {
+            Room::Small(Some(stash)) => stash.restore(properties),
+            _ => properties,
+        }
+    }
+
     /// The runtime it was made in.
     pub(crate) fn runtime(&self) -> &Handle {
         &self.runtime
     }
 
-    /// A second connection to the same node.
+    /// A second connection to the same node, for publishing.
     ///
     /// # Errors
     /// As [`connect`].
     pub async fn connect_beside(&self, params: &ConnectionParams) -> Result<Link, ConnectError> {
         let tls = tls_config(params)?;
-        Box::pin(connect_to(params, &self.node, tls.as_ref())).await
+        let room = match &self.room {
+            Room::Whole => Room::Whole,
+            Room::Small(_) => Room::Small(None),
+        };
+        Box::pin(connect_to(params, &self.node, tls.as_ref(), room)).await
     }
 
     /// Opens a channel.
@@ -95,11 +114,23 @@ impl Link {
 /// See [`ConnectError`]; each says what to do. Every step has to be done within `RABBITMQ_CONNECT_TIMEOUT`, at each node
 /// anew.
 pub async fn connect(params: &ConnectionParams) -> Result<Link, ConnectError> {
+    connect_with(params, || Room::Whole).await
+}
+
+/// The same in little memory: by way of [`Link::whole`], its messages have the properties they were sent with.
+pub(crate) async fn connect_small(params: &ConnectionParams) -> Result<Link, ConnectError> {
+    connect_with(params, || Room::Small(Some(Stash::default()))).await
+}
+
+async fn connect_with(
+    params: &ConnectionParams,
+    room: impl Fn() -> Room,
+) -> Result<Link, ConnectError> {
     let tls = tls_config(params)?;
     let mut tried = Vec::new();
     for node in params.connection.nodes.iter() {
         // Boxed: what is rare and large would else be part of every request that may need it.
-        match Box::pin(connect_to(params, node, tls.as_ref())).await {
+        match Box::pin(connect_to(params, node, tls.as_ref(), room())).await {
             Ok(link) => return Ok(link),
             Err(error) => {
                 debug!(%error, "this node of RabbitMQ cannot be used");
@@ -114,6 +145,7 @@ async fn connect_to(
     params: &ConnectionParams,
     node: &Node,
     tls: Option<&OwnedTLSConfig>,
+    room: Room,
 ) -> Result<Link, ConnectError> {
     let limit = params.connection.connect_timeout;
     let (stream, socket) = open_socket(node, limit).await?;
@@ -123,9 +155,11 @@ async fn connect_to(
     };
 
     // Called once: the library's own reconnecting stays off.
-    let prepared = Mutex::new(Some(AsyncTcpStream::Plain(Guard::new(stream))));
+    let agreed = Agreed::default();
+    let guard = Guard::new(stream, room.clone(), agreed.clone());
+    let prepared = Mutex::new(Some(AsyncTcpStream::Plain(guard)));
     let connecting = Connection::connector(
-        uri(params, node),
+        uri(params, node, &room),
         guarded_runtime().into(),
         async move |_, _| {
             let stream = prepared.lock().ok().and_then(|mut stream| stream.take());
@@ -141,6 +175,8 @@ async fn connect_to(
         node: node.clone(),
         socket,
         runtime: Handle::current(),
+        agreed,
+        room,
     })
 }
 
@@ -274,7 +310,7 @@ fn read_tls_files(tls: &Tls) -> Result<OwnedTLSConfig, ConnectError> {
     })
 }
 
-fn uri(params: &ConnectionParams, node: &Node) -> AMQPUri {
+fn uri(params: &ConnectionParams, node: &Node, room: &Room) -> AMQPUri {
     let settings = &params.connection;
     AMQPUri {
         scheme: match settings.tls {
@@ -291,7 +327,7 @@ fn uri(params: &ConnectionParams, node: &Node) -> AMQPUri {
         },
         vhost: params.virtualhost.clone(),
         query: AMQPQueryString {
-            frame_max: Some(FRAME_MAX),
+            frame_max: Some(room.frame_max()),
             heartbeat: Some(u16::try_from(settings.heartbeat.as_secs()).unwrap_or(u16::MAX)),
             ..AMQPQueryString::default()
         },

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use lapin::options::QueueDeclareOptions;
-use lapin::types::{FieldTable, ShortString};
+use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{BasicProperties, Channel};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Mutex as AsyncMutex, Semaphore, SemaphorePermit, oneshot};
@@ -34,6 +34,8 @@ use crate::{ConnectionParams, PublishError};
 const MOST_ON_LANE: usize = 512;
 /// Larger bodies have a channel of their own, in bytes.
 const LARGEST_ON_LANE: usize = 16 * 1024;
+/// The same for headers, whose names and texts are counted.
+const LONGEST_HEADERS_ON_LANE: usize = 8 * 1024;
 /// Pause before a message that the broker refused is offered again.
 const REFUSED_PAUSE: Duration = Duration::from_millis(500);
 /// Lanes are opened so far apart: while the broker closes one after the other, messages have channels of their own.
@@ -299,10 +301,21 @@ impl Publisher {
     }
 }
 
-/// The broker takes this header away before it returns a message.
+/// Whether the broker may return the message other than it was: it takes the header BCC away, and properties that are too
+/// long for the client library do not come back at all.
 fn comes_back_changed(properties: &BasicProperties) -> bool {
-    let headers = properties.headers().as_ref();
-    headers.is_some_and(|headers| headers.inner().contains_key("BCC"))
+    let Some(headers) = properties.headers() else {
+        return false;
+    };
+    let length = |(name, value): (&ShortString, &AMQPValue)| match value {
+        AMQPValue::LongString(text) => name.as_str().len() + text.as_bytes().len(),
+        AMQPValue::ByteArray(_) | AMQPValue::FieldArray(_) | AMQPValue::FieldTable(_) => {
+            LONGEST_HEADERS_ON_LANE
+        }
+        _ => name.as_str().len(),
+    };
+    headers.inner().contains_key("BCC")
+        || headers.inner().iter().map(length).sum::<usize>() >= LONGEST_HEADERS_ON_LANE
 }
 
 /// AMQP's short strings have at most 255 bytes; the library's own conversion panics over that.

@@ -26,7 +26,7 @@ use tracing::{debug, info, warn};
 use crate::connect_error::is;
 use crate::daemon::{Plan, Report};
 use crate::direct_replies::{DirectReplies, is_direct};
-use crate::link::{Link, connect, within};
+use crate::link::{Link, connect_small, within};
 use crate::message::{Message, OnMessage, Outgoing, Settle};
 use crate::parked::{addressed, parked_request};
 use crate::publish_error::is_channel_error;
@@ -172,7 +172,7 @@ impl LiveSession {
     /// Connects, checks that exchange and queue are there, and consumes.
     pub(crate) async fn open(plan: &Plan) -> Result<Self, ConnectError> {
         let params = &plan.params;
-        let consume_link = connect(params).await?;
+        let consume_link = connect_small(params).await?;
         let publish_link = consume_link.connect_beside(params).await?;
         let publish_events = publish_link.connection().events_listener().boxed();
         check_exchange(params, &publish_link, &plan.output_exchange).await?;
@@ -197,15 +197,14 @@ impl LiveSession {
         .await?
         .map_err(|e| ConnectError::from_step(params, step, e))?;
 
-        let frame_max = |link: &Link| link.connection().configuration().frame_max();
-        let frame_max = frame_max(&consume_link).min(frame_max(&publish_link));
+        let frame_max = consume_link.frame_max().min(publish_link.frame_max());
         Ok(Self {
             session: Arc::new(Session {
                 publisher: Publisher::new(publish_link, params, plan.prefetch.into()),
                 direct_replies: DirectReplies::new(params, plan.prefetch.into()),
                 input_queue: plan.queue.clone(),
                 output_exchange: plan.output_exchange.clone(),
-                frame_max: usize::try_from(frame_max).unwrap_or(usize::MAX),
+                frame_max,
                 doubt: watch::Sender::new(None),
             }),
             consume_link,
@@ -293,7 +292,7 @@ impl LiveSession {
             exchange: delivery.exchange.into(),
             routing_key: delivery.routing_key.into(),
             redelivered: delivery.redelivered,
-            properties: delivery.properties,
+            properties: self.consume_link.whole(delivery.properties),
             body: delivery.data,
         };
         let job = async move {
