@@ -42,7 +42,7 @@ pub(crate) type Stream = AsyncTcpStream<Compat<TcpStream>>;
 /// The longest frame we propose to the broker, in bytes: RabbitMQ's default, so that whatever fits into a publisher's frame
 /// fits into ours.
 const FRAME_MAX: u32 = 131_072;
-const SMALL: u32 = 16 * 1024;
+const SMALL: u32 = 8 * 1024;
 const CHUNK: usize = 64 * 1024;
 
 /// How much room the client library has.
@@ -50,7 +50,7 @@ const CHUNK: usize = 64 * 1024;
 pub(crate) enum Room {
     /// For whatever frames are agreed with the broker.
     Whole,
-    /// For frames of 16 KiB. Properties that do not fit are stashed, or lost if there is no stash.
+    /// For frames of 8 KiB. Properties that do not fit are stashed, or lost if there is no stash.
     Small(Option<Stash>),
 }
 

@@ -35,7 +35,7 @@ const MOST_ON_LANE: usize = 512;
 /// Larger bodies have a channel of their own, in bytes.
 const LARGEST_ON_LANE: usize = 16 * 1024;
 /// The same for headers, whose names and texts are counted.
-const LONGEST_HEADERS_ON_LANE: usize = 8 * 1024;
+const LONGEST_HEADERS_ON_LANE: usize = 4 * 1024;
 /// Pause before a message that the broker refused is offered again.
 const REFUSED_PAUSE: Duration = Duration::from_millis(500);
 /// Lanes are opened so far apart: while the broker closes one after the other, messages have channels of their own.
@@ -307,12 +307,14 @@ fn comes_back_changed(properties: &BasicProperties) -> bool {
     let Some(headers) = properties.headers() else {
         return false;
     };
+    // Name, type and length, and a number at least.
+    const FIXED: usize = 16;
     let length = |(name, value): (&ShortString, &AMQPValue)| match value {
-        AMQPValue::LongString(text) => name.as_str().len() + text.as_bytes().len(),
+        AMQPValue::LongString(text) => FIXED + name.as_str().len() + text.as_bytes().len(),
         AMQPValue::ByteArray(_) | AMQPValue::FieldArray(_) | AMQPValue::FieldTable(_) => {
             LONGEST_HEADERS_ON_LANE
         }
-        _ => name.as_str().len(),
+        _ => FIXED + name.as_str().len(),
     };
     headers.inner().contains_key("BCC")
         || headers.inner().iter().map(length).sum::<usize>() >= LONGEST_HEADERS_ON_LANE
