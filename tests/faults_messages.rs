@@ -147,6 +147,28 @@ async fn fault_31_a_uuid_of_every_type_is_echoed() -> Result<()> {
     target.is_unharmed().await
 }
 
+/// Headers that fill a frame: the message is what it was, and its answer finds its way.
+#[tokio::test]
+async fn fault_31_headers_as_long_as_a_frame() -> Result<()> {
+    let target = Target::new(&json!({ "RABBITMQ_PREFETCH": 4 })).await?;
+    let mut asked = Vec::new();
+    for length in [4_000, 8_000, 9_000, 60_000, 130_000] {
+        let request = target
+            .caller
+            .request(ECHO)
+            .with_header("note", AMQPValue::LongString("n".repeat(length).into()));
+        target.caller.publish(&request).await?;
+        asked.push(request.uuid().context("a UUID")?);
+    }
+    for uuid in asked {
+        let answer = target.caller.answer_to(&uuid, PATIENCE).await?;
+        assert!(!answer.is_exception(), "{}", answer.text());
+    }
+    let log = target.world.daemon.log();
+    assert!(!log.contains("cannot be read"), "{log}");
+    target.is_unharmed().await
+}
+
 /// No headers at all, empty headers, no properties: dropped and counted. A setting has them answered.
 #[tokio::test]
 async fn fault_31_absent_headers_are_a_missing_uuid() -> Result<()> {
@@ -635,7 +657,17 @@ async fn fault_36_a_handler_that_blocks_for_ever() -> Result<()> {
 }
 
 async fn never_returns(kind: &str) -> Result<()> {
-    let settings = json!({ "RABBITMQ_PUPPET_HANDLER_TIMEOUT": 0.5, "RABBITMQ_PREFETCH": 2, "RABBITMQ_DRAIN_TIMEOUT": 1 });
+    // With one at a time, handlers and daemon share their threads.
+    for prefetch in [1, 2] {
+        none_returns(kind, prefetch)
+            .await
+            .with_context(|| format!("with a prefetch of {prefetch}"))?;
+    }
+    Ok(())
+}
+
+async fn none_returns(kind: &str, prefetch: u16) -> Result<()> {
+    let settings = json!({ "RABBITMQ_PUPPET_HANDLER_TIMEOUT": 0.5, "RABBITMQ_PREFETCH": prefetch, "RABBITMQ_DRAIN_TIMEOUT": 1 });
     let target = Target::new(&settings).await?;
     for _ in 0..8 {
         let request = target.caller.request(format!(

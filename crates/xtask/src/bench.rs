@@ -41,7 +41,7 @@ pub struct Options {
     #[arg(long)]
     rounds: Option<usize>,
     /// Requests of the soak, in thousands
-    #[arg(long, default_value_t = 1000)]
+    #[arg(long, default_value_t = 2000)]
     soak_thousands: usize,
     /// Put the tables into docs/performance.md.
     #[arg(long)]
