@@ -15,7 +15,7 @@ use crate::{Exception, Sendback};
 
 /// Reacts to one kind of request. Called concurrently, for as many requests at once as the prefetch setting allows.
 ///
-/// Work that blocks (files, computing) belongs in `tokio::task::spawn_blocking`.
+/// Work that blocks (files, computing) belongs in `tokio::task::spawn_blocking`, in tasks that the handler spawns as well.
 pub trait Handler: Send + Sync + 'static {
     /// What is asked: a record or an enum of records; see [`edeposit_serializers`].
     type Request: DeserializeOwned + Send + 'static;

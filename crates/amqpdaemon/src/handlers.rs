@@ -5,9 +5,9 @@
 //! runtime; the old one stays for what still works there.
 //!
 //! With one request at a time there are two threads, and a handler can block but one of them: the daemon itself shares this
-//! runtime then. The request's way is shorter by two hand-overs between threads, which is a sixth of the time its answer
+//! runtime then. The request's way is shorter by two hand-overs between threads, which is a tenth of the time its answer
 //! takes if the handler takes none. With more requests at a time, one thread for all that is not a handler is the better use
-//! of the machine.
+//! of the machine. What a handler spawns must not block either thread: that is what `spawn_blocking` is for.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

@@ -49,6 +49,10 @@ pub struct Arguments {
     /// Requests a second
     #[arg(long, default_value_t = 250.0)]
     rate: f64,
+
+    /// Requests at once. With 1, what is not a handler shares the handlers' threads; about 100 requests a second then
+    #[arg(long, default_value_t = 16)]
+    prefetch: u16,
 }
 
 /// The world that is harmed. What stands on something else goes before it.
@@ -81,7 +85,7 @@ pub async fn run(arguments: &Arguments) -> Result<()> {
 
     let faults = harm::all(&arguments.without);
 
-    let world = World::new(arguments.rate).await?;
+    let world = World::new(arguments.rate, arguments.prefetch).await?;
     let mut pulse = Pulse::default();
     let begun = Instant::now();
     let end = begun + Duration::from_secs_f64(arguments.minutes * 60.0);
@@ -111,7 +115,7 @@ pub async fn run(arguments: &Arguments) -> Result<()> {
 }
 
 impl World {
-    async fn new(rate: f64) -> Result<Self> {
+    async fn new(rate: f64, prefetch: u16) -> Result<Self> {
         let node = RabbitNode::start()?;
         let vhost = node.vhost("faults")?;
         let schema = Schema::new("puppet");
@@ -120,7 +124,7 @@ impl World {
         let mut daemon = DaemonUnderTest::new(DAEMON)?.without_log();
         let settings = json!({
             "RABBITMQ_PORT": proxy.port(),
-            "RABBITMQ_PREFETCH": 16,
+            "RABBITMQ_PREFETCH": prefetch,
             // So that what is silent is noticed soon.
             "RABBITMQ_HEARTBEAT": 2,
             "RABBITMQ_CONNECT_TIMEOUT": 3,
