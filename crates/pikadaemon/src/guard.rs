@@ -43,6 +43,8 @@ pub(crate) type Stream = AsyncTcpStream<Compat<TcpStream>>;
 /// fits into ours.
 const FRAME_MAX: u32 = 131_072;
 const SMALL: u32 = 8 * 1024;
+/// The least that AMQP has everybody take.
+const FRAME_MIN: u32 = 4096;
 const CHUNK: usize = 64 * 1024;
 
 /// How much room the client library has.
@@ -83,7 +85,7 @@ impl Agreed {
     fn tuned(&self, proposal: u32) {
         // None is "no limit".
         if proposal > 0 {
-            self.0.fetch_min(proposal, Ordering::Relaxed);
+            self.0.fetch_min(proposal.max(FRAME_MIN), Ordering::Relaxed);
         }
     }
 }
@@ -111,8 +113,10 @@ impl Guard {
     fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.handshake.ready().is_empty() {
             let ready = self.handshake.ready();
-            let count = ready!(Pin::new(&mut self.stream).poll_write(cx, ready))?;
-            self.handshake.written(count);
+            match ready!(Pin::new(&mut self.stream).poll_write(cx, ready))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                count => self.handshake.written(count),
+            }
         }
         Poll::Ready(Ok(()))
     }

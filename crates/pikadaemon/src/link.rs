@@ -63,7 +63,7 @@ impl Link {
     }
 
     /// The properties of a message that has come by this connection.
-    pub(crate) fn whole(&self, properties: BasicProperties) -> BasicProperties {
+    pub(crate) fn restored(&self, properties: BasicProperties) -> BasicProperties {
         match &self.room {
             Room::Small(Some(stash)) => stash.restore(properties),
             _ => properties,
@@ -117,7 +117,7 @@ pub async fn connect(params: &ConnectionParams) -> Result<Link, ConnectError> {
     connect_with(params, || Room::Whole).await
 }
 
-/// The same in little memory: by way of [`Link::whole`], its messages have the properties they were sent with.
+/// The same in little memory: by way of [`Link::restored`], its messages have the properties they were sent with.
 pub(crate) async fn connect_small(params: &ConnectionParams) -> Result<Link, ConnectError> {
     connect_with(params, || Room::Small(Some(Stash::default()))).await
 }

@@ -292,7 +292,7 @@ impl LiveSession {
             exchange: delivery.exchange.into(),
             routing_key: delivery.routing_key.into(),
             redelivered: delivery.redelivered,
-            properties: self.consume_link.whole(delivery.properties),
+            properties: self.consume_link.restored(delivery.properties),
             body: delivery.data,
         };
         let job = async move {

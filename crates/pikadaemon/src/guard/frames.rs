@@ -223,32 +223,7 @@ fn is_frame(kind: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
-        let mut frame = vec![kind, 0, 1];
-        frame.extend(u32::try_from(payload.len()).unwrap().to_be_bytes());
-        frame.extend(payload);
-        frame.push(0xce);
-        frame
-    }
-
-    /// What comes out, fed in pieces of this size.
-    fn through(bytes: &[u8], piece: usize) -> Vec<u8> {
-        let mut frames = Frames::new(Room::Whole, Agreed::default());
-        let mut out = Vec::new();
-        let mut buf = [0; 100];
-        for piece in bytes.chunks(piece) {
-            frames.take(piece);
-            loop {
-                let count = frames.give(&mut buf);
-                if count == 0 {
-                    break;
-                }
-                out.extend_from_slice(&buf[..count]);
-            }
-        }
-        out
-    }
+    use crate::guard::fuzz::{frame, through};
 
     fn session() -> Vec<u8> {
         let header = b"\x00\x3c\x00\x00\x00\x00\x00\x00\x00\x00\x00\x05\x80\x00\x03txt";
@@ -276,7 +251,7 @@ mod tests {
             header.extend(length.to_be_bytes());
             header.extend(vec![b'x'; length as usize]);
             let header = frame(HEADER, &header);
-            let out = through(&[frame(METHOD, tune), header.clone()].concat(), 5000);
+            let out = through(&[frame(METHOD, tune), header.clone()].concat(), &[5000]);
             assert_eq!(out.ends_with(&header), passes, "{length}");
         }
     }
@@ -285,7 +260,7 @@ mod tests {
     fn good_frames_pass_unchanged_however_they_are_cut() {
         let session = session();
         for piece in [1, 2, 7, 8, 13, 100, 5000] {
-            assert_eq!(through(&session, piece), session, "{piece}");
+            assert_eq!(through(&session, &[piece]), session, "{piece}");
         }
     }
 
@@ -302,7 +277,7 @@ mod tests {
         let stream = [session(), bad, session()].concat();
         let expected = [session(), bare.clone(), session()].concat();
         for piece in [1, 9, 4096] {
-            assert_eq!(through(&stream, piece), expected, "{piece}");
+            assert_eq!(through(&stream, &[piece]), expected, "{piece}");
         }
         // Readable, but longer than the broker said frames would be.
         let tune = frame(METHOD, b"\x00\x0a\x00\x1e\x00\x00\x00\x00\x10\x00\x00\x00");
@@ -312,7 +287,7 @@ mod tests {
         long.extend(4089_u32.to_be_bytes());
         long.extend([b'x'; 4089]);
         let stream = [tune.clone(), frame(HEADER, &long)].concat();
-        assert_eq!(through(&stream, 4096), [tune, bare].concat());
+        assert_eq!(through(&stream, &[4096]), [tune, bare].concat());
     }
 
     #[test]
@@ -323,12 +298,30 @@ mod tests {
             b"\x02\xff",
         ] {
             for piece in [1, 3, 100] {
-                let out = through(other, piece);
+                let out = through(other, &[piece]);
                 assert!(
                     other.starts_with(&out) && (out == other || is_frame(other[0])),
                     "{out:?}"
                 );
             }
+        }
+    }
+
+    /// A broker may propose what it likes.
+    #[test]
+    fn frames_are_never_cut_smaller_than_amqp_allows() {
+        for proposal in 1_u32..10 {
+            let tune = [
+                &b"\x00\x0a\x00\x1e\x00\x00"[..],
+                &proposal.to_be_bytes(),
+                &[0, 60],
+            ];
+            let body = frame(BODY, &[b'b'; 3000]);
+            let out = through(
+                &[frame(METHOD, &tune.concat()), body.clone()].concat(),
+                &[100],
+            );
+            assert!(out.ends_with(&body), "{proposal}");
         }
     }
 }

@@ -15,10 +15,11 @@ use proptest::prelude::*;
 use super::frames::{BODY, Frames, HEAD, HEADER, HEARTBEAT, LONGEST, METHOD};
 use super::{Agreed, CHUNK, Room, SMALL, Stash};
 
-/// More than this is never held back: a frame that is not whole yet, and what came with its end.
+/// More than this is never held: a frame that is not whole yet, what came with its end, and the heads of the pieces it is cut
+/// into.
 const MOST_HELD: usize = LONGEST + 2 * CHUNK;
 
-fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
+pub(super) fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![kind, 0, 1];
     frame.extend(u32::try_from(payload.len()).unwrap().to_be_bytes());
     frame.extend(payload);
@@ -27,7 +28,7 @@ fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 /// What comes out if the bytes arrive in pieces of these sizes, over and over.
-fn through(bytes: &[u8], pieces: &[usize]) -> Vec<u8> {
+pub(super) fn through(bytes: &[u8], pieces: &[usize]) -> Vec<u8> {
     through_room(Room::Whole, bytes, pieces)
 }
 
