@@ -9,8 +9,6 @@ use anyhow::Context as _;
 use edeposit_daemonwrapper::{Context, DaemonRunnerWrapper, ExitWith, Runner, exit};
 use edeposit_pikadaemon::{ConnectionParams, OnMessage, PikaDaemon, get_con_params};
 use edeposit_settings::{Settings, Submodule};
-use tokio::runtime::{Builder, Runtime};
-use tokio_util::context::TokioContext;
 use tracing::{info, warn};
 
 use crate::attempts::Attempts;
@@ -218,7 +216,6 @@ impl AmqpDaemon {
         let counters = Arc::new(Counters::default());
         let health = Arc::new(Health::default());
         let _metrics = self.serve_metrics(&counters, &health)?;
-        let amqp = runtime()?;
         let prefetch = match self.strict_order {
             true => 1,
             false => submodule.prefetch,
@@ -266,19 +263,10 @@ impl AmqpDaemon {
             waiting_is_ready: self.wait_for_broker,
         };
         let stop = context.stop().clone();
-        let ended = match prefetch {
-            1 => {
-                let daemon = daemon.handler_runtime(handlers.runtime());
-                let running = async move { daemon.run(stop, &mut |r| reporter.take(r)).await };
-                let running = TokioContext::new(running, amqp.handle().clone());
-                amqp.block_on(handlers.spawn(running))
-                    .context("the daemon's task failed")?
-            }
-            _ => amqp.block_on(daemon.run(stop, &mut |r| reporter.take(r))),
-        };
+        let running = async move { daemon.run(stop, &mut |report| reporter.take(report)).await };
+        let ended = handlers.run(running).context("the daemon's task failed")?;
         responder.close();
         info!("{counters}");
-        amqp.shutdown_background();
         // Handlers whose deliveries went with the last session, if the daemon is told to stop while there is none. Those of a
         // session that was drained are told by it.
         let at_work = responder.unfinished();
@@ -370,12 +358,4 @@ impl DaemonRunnerWrapper for AmqpDaemon {
     fn body(&mut self, context: &Context) -> anyhow::Result<()> {
         self.run(context)
     }
-}
-
-/// For connections and timers, on the thread that runs the daemon. Nothing blocks it.
-fn runtime() -> anyhow::Result<Runtime> {
-    Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("starting the async runtime")
 }

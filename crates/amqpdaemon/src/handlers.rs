@@ -1,62 +1,72 @@
-//! The runtime that handlers run on.
+//! Where a daemon and its handlers run.
 //!
-//! It is apart from the connection's: a handler that blocks its thread keeps neither heartbeats nor answers waiting. One
-//! that blocks for ever cannot be ended, and its thread is lost. When half of the threads are lost, new requests get a new
-//! runtime; the old one stays for what still works there.
+//! The daemon shares the threads of its handlers, so that a request need not be handed over from thread to thread. A handler
+//! may block its thread all the same and keeps neither heartbeats nor answers waiting: handlers have turns, fewer than there
+//! are threads, and the [`Pool`] sees to it that one that is free takes over. What a handler spawns has no turns, and must
+//! not block: that is what `spawn_blocking` is for.
 //!
-//! With one request at a time there are two threads, and a handler can block but one of them: the daemon itself shares this
-//! runtime then. The request's way is shorter by two hand-overs between threads, which is a tenth of the time its answer
-//! takes if the handler takes none. With more requests at a time, one thread for all that is not a handler is the better use
-//! of the machine. What a handler spawns must not block either thread: that is what `spawn_blocking` is for.
+//! A handler that blocks for ever cannot be ended, and its thread is lost. When half of the threads are lost, new requests
+//! get a new pool; the old one stays for what still works there.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
-use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 use tracing::error;
 
-/// Where handlers run.
+use crate::pool::{Pool, Threads};
+
+/// Most handlers that may block at once.
+const MOST_TURNS: usize = 16;
+
+/// Where a daemon and its handlers run.
 pub(crate) struct Handlers {
-    threads: usize,
+    turns: usize,
     inner: Mutex<Inner>,
 }
 
 struct Inner {
-    /// The newest of the runtimes.
-    current: Handle,
-    runtimes: Vec<Runtime>,
-    /// Threads of the newest that are blocked for good.
+    pools: Vec<Pool>,
+    /// Those of the newest pool.
+    current: Threads,
+    /// Threads of the newest pool that are blocked for good.
     lost: usize,
 }
 
 impl Handlers {
     /// Threads for so many requests at once.
     pub(crate) fn new(requests: u16) -> anyhow::Result<Self> {
-        let threads = usize::from(requests).clamp(2, 16);
-        let runtime = runtime(threads)?;
+        let turns = usize::from(requests).clamp(1, MOST_TURNS);
+        let pool = Pool::new(turns)?;
         let inner = Inner {
-            current: runtime.handle().clone(),
-            runtimes: vec![runtime],
+            current: pool.threads().clone(),
+            pools: vec![pool],
             lost: 0,
         };
         Ok(Self {
-            threads,
+            turns,
             inner: Mutex::new(inner),
         })
     }
 
     /// Runs something inside the runtime, on this thread.
     pub(crate) fn enter<T>(&self, work: impl FnOnce() -> T) -> T {
-        let current = self.runtime();
-        let _inside = current.enter();
+        let threads = self.current();
+        let _inside = threads.runtime().enter();
         work()
     }
 
-    /// The newest of the runtimes.
-    pub(crate) fn runtime(&self) -> Handle {
-        self.inner().current.clone()
+    /// Runs the daemon itself, and blocks this thread until it ends. It must not block those it runs on.
+    ///
+    /// # Errors
+    /// It panicked.
+    pub(crate) fn run<F>(&self, daemon: F) -> Result<F::Output, JoinError>
+    where
+        F: Future<Output: Send + 'static> + Send + 'static,
+    {
+        let threads = self.current();
+        let runtime = threads.runtime();
+        runtime.block_on(runtime.spawn(daemon))
     }
 
     /// Starts a handler.
@@ -64,7 +74,7 @@ impl Handlers {
     where
         F: Future<Output: Send + 'static> + Send + 'static,
     {
-        self.runtime().spawn(handler)
+        self.inner().current.spawn_in_turn(handler)
     }
 
     /// A handler was told to end and does not.
@@ -72,13 +82,13 @@ impl Handlers {
         let mut inner = self.inner();
         inner.lost += 1;
         error!("a handler blocks its thread and cannot be ended; the thread is lost");
-        if inner.lost * 2 < self.threads {
+        if inner.lost * 2 < self.turns {
             return;
         }
-        match runtime(self.threads) {
-            Ok(new) => {
-                inner.current = new.handle().clone();
-                inner.runtimes.push(new);
+        match Pool::new(self.turns) {
+            Ok(pool) => {
+                inner.current = pool.threads().clone();
+                inner.pools.push(pool);
                 inner.lost = 0;
             }
             Err(e) => error!(
@@ -92,10 +102,14 @@ impl Handlers {
     /// is about to exit, and nothing would be released then. One that blocks its thread is waited for until `within` only.
     pub(crate) fn end(&self, within: Duration) {
         let end = Instant::now() + within;
-        let runtimes = std::mem::take(&mut self.inner().runtimes);
-        for runtime in runtimes {
-            runtime.shutdown_timeout(end.saturating_duration_since(Instant::now()));
+        let pools = std::mem::take(&mut self.inner().pools);
+        for pool in pools {
+            pool.end(end.saturating_duration_since(Instant::now()));
         }
+    }
+
+    fn current(&self) -> Threads {
+        self.inner().current.clone()
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -106,18 +120,6 @@ impl Handlers {
 /// Ends all without waiting: a handler that never ends must not keep the process.
 impl Drop for Handlers {
     fn drop(&mut self) {
-        let runtimes = std::mem::take(&mut self.inner().runtimes);
-        for runtime in runtimes {
-            runtime.shutdown_background();
-        }
+        self.end(Duration::ZERO);
     }
-}
-
-fn runtime(threads: usize) -> anyhow::Result<Runtime> {
-    Builder::new_multi_thread()
-        .worker_threads(threads)
-        .thread_name("handler")
-        .enable_all()
-        .build()
-        .context("starting the handlers' runtime")
 }

@@ -34,6 +34,7 @@ mod health;
 mod lines;
 mod metrics;
 mod metrics_server;
+mod pool;
 mod reply;
 mod reporter;
 mod request;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
@@ -21,8 +20,6 @@ pub(crate) struct Plan {
     pub(crate) queue: String,
     pub(crate) output_exchange: String,
     pub(crate) prefetch: u16,
-    /// Where the handler is called.
-    pub(crate) handler_runtime: Option<Handle>,
 }
 
 /// What a running daemon has to say about itself.
@@ -73,7 +70,6 @@ impl PikaDaemon {
                 queue: queue.into(),
                 output_exchange: output_exchange.into(),
                 prefetch: 1,
-                handler_runtime: None,
             },
             handler,
             drain_time: Duration::from_secs(30),
@@ -85,14 +81,6 @@ impl PikaDaemon {
     #[must_use]
     pub fn prefetch(mut self, prefetch: u16) -> Self {
         self.plan.prefetch = prefetch.max(1);
-        self
-    }
-
-    /// Calls the handler in tasks of this runtime. Timers and connections stay with the runtime that the daemon was started
-    /// in. Default: that one too.
-    #[must_use]
-    pub fn handler_runtime(mut self, runtime: Handle) -> Self {
-        self.plan.handler_runtime = Some(runtime);
         self
     }
 

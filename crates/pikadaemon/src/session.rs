@@ -15,11 +15,9 @@ use lapin::options::{
 use lapin::protocol::AMQPSoftError;
 use lapin::types::{FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Consumer, ExchangeKind};
-use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, timeout};
-use tokio_util::context::TokioContext;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
@@ -153,7 +151,6 @@ pub(crate) struct LiveSession {
     session: Arc<Session>,
     publish_events: BoxStream<'static, lapin::Event>,
     jobs: JoinSet<Job>,
-    handler_runtime: Option<Handle>,
     settling: Settling,
     /// The batch that is being sent: how many deliveries it settles.
     batch: Fuse<BoxFuture<'static, Result<usize, String>>>,
@@ -212,7 +209,6 @@ impl LiveSession {
             consumer,
             publish_events,
             jobs: JoinSet::new(),
-            handler_runtime: plan.handler_runtime.clone(),
             settling: Settling::default(),
             batch: Fuse::terminated(),
         })
@@ -299,12 +295,7 @@ impl LiveSession {
             let settle = handler.on_message_received(message, &session).await;
             settle.map(|s| (number, s)).map_err(|e| e.to_string())
         };
-        match &self.handler_runtime {
-            Some(runtime) => self
-                .jobs
-                .spawn_on(TokioContext::new(job, Handle::current()), runtime),
-            None => self.jobs.spawn(job),
-        };
+        self.jobs.spawn(job);
     }
 
     /// Settles the delivery of this job and of all others that are finished.
