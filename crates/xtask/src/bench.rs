@@ -56,6 +56,7 @@ pub async fn run(options: &Options) -> Result<()> {
     if options.micro {
         return micro();
     }
+    setup::make()?;
     setup::rabbitmq()?;
     run_command(&mut cargo(&[
         "build",

@@ -14,6 +14,7 @@ const TOOL: &str = "edeposit_amqp_tool";
 
 pub async fn run() -> Result<()> {
     heading("What is needed");
+    setup::make()?;
     setup::rabbitmq()?;
     run_command(&mut cargo(&[
         "build",

@@ -42,6 +42,15 @@ pub fn faketime() -> Result<()> {
     Ok(())
 }
 
+/// What compiles the daemons' memory allocator, which is written in C.
+pub fn make() -> Result<()> {
+    if succeeds(Command::new("make").arg("--version")) {
+        return Ok(());
+    }
+    println!("make is missing: installing Debian's package.");
+    install("", &["make"])
+}
+
 /// ClamAV's server and programs. Neither its services nor any database of signatures is used: each test makes its own.
 pub fn clamav() -> Result<()> {
     let has = |program: &str| {

@@ -59,6 +59,7 @@ impl Steps {
 /// unless they need it.
 pub fn run(arguments: &[String]) -> Result<()> {
     let mut steps = Steps::default();
+    steps.step("make", setup::make);
     if arguments.is_empty() {
         checks(&mut steps);
     }

@@ -67,6 +67,7 @@ struct World {
 
 /// Runs it; errs if a request is missing.
 pub async fn run(arguments: &Arguments) -> Result<()> {
+    setup::make()?;
     setup::rabbitmq()?;
     run_command(&mut cargo(&[
         "build",
