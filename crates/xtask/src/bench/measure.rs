@@ -126,9 +126,10 @@ impl<'a> Bench<'a> {
         }
         let mut failed = Vec::new();
         for round in 0..self.rounds {
-            for place in 0..running.len() {
-                // Another one begins each time: nobody always runs after the same neighbour.
-                let index = (place + round) % running.len();
+            // Nobody always comes after the same neighbour, who may have left work behind.
+            let mut order: Vec<usize> = (0..running.len()).collect();
+            fastrand::shuffle(&mut order);
+            for index in order {
                 let one = &mut running[index];
                 if failed.contains(&index) {
                     continue;
