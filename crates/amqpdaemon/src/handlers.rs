@@ -11,7 +11,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::task::{JoinError, JoinHandle};
+use tokio::task::{JoinError, JoinHandle, unconstrained};
 use tracing::error;
 
 use crate::pool::{Pool, Threads};
@@ -66,7 +66,8 @@ impl Handlers {
     {
         let threads = self.current();
         let runtime = threads.runtime();
-        runtime.block_on(runtime.spawn(daemon))
+        // What has done much at a time is put off by tokio, on its thread, and would wait for what blocks that.
+        runtime.block_on(runtime.spawn(unconstrained(daemon)))
     }
 
     /// Starts a handler.

@@ -5,12 +5,15 @@
 //! first does everything.
 //!
 //! A thread of its own, the foreman, sees to it that work goes on. Threads tell when they go to sleep for want of work and
-//! when they wake up. If the last news is that one woke up, and there is no other for [`PATIENCE`], those awake are blocked
-//! or have much to do. Then the foreman calls one that is asleep, or if there is none, lets one of those held back go. When
-//! none was needed for a [`REST`], one is held back again.
+//! when they wake up; the foreman looks every [`PATIENCE`], as long as there is anything to see.
 //!
-//! While the last news is that a thread went to sleep, there is nothing to see to: that thread waits for sockets and timers,
-//! or found another one waiting for them, and tokio wakes a sleeper for every task.
+//! - If all are awake, and none has slept since the last look, they are blocked or have too much to do: one of those held
+//!   back is let go. It stays in play until there is nothing to do; after a [`REST`] it is held back again then.
+//! - If the last news is that one woke up, and it goes on, nobody may be waiting for sockets and timers: a sleeper is called.
+//!   (If it is that one went to sleep, that one waits for them, or found another who does.)
+//! - When nothing has happened for some looks, a sleeper is called once. tokio does not always wake one for what a thread has
+//!   taken to do next, since that thread would do it; one that is blocked or held back does not. A sleeper, once awake, looks
+//!   for work with all the others before it sleeps again.
 //!
 //! What may block its thread takes turns ([`Threads::spawn_in_turn`]), one fewer than there are threads.
 
@@ -28,13 +31,13 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::PollSemaphore;
 
-/// After so long without news the foreman looks whether threads are blocked.
+/// The foreman looks so often.
 const PATIENCE: Duration = Duration::from_millis(10);
-/// They are if so few turns, or fewer, were taken meanwhile: a turn takes a millisecond or more then.
+/// If no more turns than this were taken since the last look, threads are blocked: a turn takes a millisecond or more.
 const FEW_TURNS: u64 = 10;
-/// If many turns were taken, again and again, threads have too much to do.
+/// After so many looks without news, threads that are all awake have too much to do, and sleepers nothing.
 const MOST_LOOKS: u32 = 10;
-/// A thread that was not needed for so long is held back again.
+/// When no further thread was needed for so long, and there is nothing to do, threads are held back again.
 const REST: Duration = Duration::from_secs(1);
 
 /// A runtime with threads in reserve. To be ended by [`Pool::end`]: dropped, it would wait for them for ever.
@@ -54,10 +57,11 @@ pub(crate) struct Threads {
 impl Pool {
     /// Starts the threads: one more than there are turns.
     pub(crate) fn new(turns: usize) -> anyhow::Result<Self> {
-        let reserve = Arc::new(Reserve::default());
+        let threads = turns + 1;
+        let reserve = Arc::new(Reserve::new(threads));
         let (asleep, awake) = (Arc::clone(&reserve), Arc::clone(&reserve));
         let runtime = Builder::new_multi_thread()
-            .worker_threads(turns + 1)
+            .worker_threads(threads)
             .thread_name("handler")
             .on_thread_park(move || asleep.fell_asleep())
             .on_thread_unpark(move || awake.woke_up())
@@ -75,7 +79,7 @@ impl Pool {
             .spawn(move || foreman.look_after())
             .context("starting a thread")?;
         for held in 1..=turns {
-            threads.hold_one_back();
+            threads.hold_one_back(None);
             threads.reserve.wait_until_held(held);
         }
         Ok(Self { runtime, threads })
@@ -108,20 +112,24 @@ impl Threads {
             let mut task = pin!(task);
             poll_fn(|cx| {
                 let _turn = ready!(turns.poll_acquire(cx));
-                reserve.turns_taken.fetch_add(1, SeqCst);
+                reserve.turns.fetch_add(1, SeqCst);
                 task.as_mut().poll(cx)
             })
             .await
         })
     }
 
-    /// Has the next thread with nothing better to do held back.
-    fn hold_one_back(&self) {
+    /// Has a thread held back, unless there is other news by then than that it woke up for this. What a thread has put off
+    /// would have to wait as long as it is held; one that has slept has put nothing off.
+    fn hold_one_back(&self, last_news: Option<u64>) {
         let reserve = Arc::clone(&self.reserve);
         self.runtime.spawn(async move {
-            // What this thread was to do next, others cannot take. Now this is next, and what was is everybody's.
-            tokio::spawn(async {});
-            reserve.hold();
+            let now = reserve.news.load(SeqCst);
+            if last_news.is_none_or(|last| now == last + 1) {
+                // What this thread was to do next, others cannot take. Now this is next, and what was is everybody's.
+                tokio::spawn(async {});
+                reserve.hold();
+            }
         });
     }
 
@@ -130,48 +138,74 @@ impl Threads {
         let reserve = &self.reserve;
         // Set nowhere else.
         let _ = reserve.foreman.set(thread::current());
+        let mut last = reserve.look();
+        let mut quiet = 0;
         let mut needed = Instant::now();
-        let mut looks = 0;
-        while !reserve.held().ended {
-            let news = reserve.news.load(SeqCst);
-            if is_asleep(news) {
+        let mut called = None;
+        loop {
+            let is_idle = quiet >= MOST_LOOKS && last.asleep == last.in_play;
+            if is_idle && last.in_play == 1 && last.is_only(called) {
                 reserve.wait_for_news();
-            } else if let Some(turns) = reserve.turns_without_news(news) {
-                looks += 1;
-                if turns <= FEW_TURNS || looks >= MOST_LOOKS {
-                    looks = 0;
-                    self.help(&mut needed);
-                }
             } else {
-                looks = 0;
+                thread::sleep(PATIENCE);
             }
-            // Of two that sleep, neither is blocked.
-            let one_too_many = reserve.asleep.load(SeqCst) > 1;
-            if one_too_many && needed.elapsed() >= REST && reserve.takes_one_back() {
-                needed = Instant::now();
-                self.hold_one_back();
+            let look = reserve.look();
+            if look.ended {
+                return;
             }
-        }
-    }
-
-    fn help(&self, needed: &mut Instant) {
-        if self.reserve.asleep.load(SeqCst) == 0 {
-            *needed = Instant::now();
-            self.reserve.let_one_go();
-        } else {
-            // For anything at all a sleeper is woken, and sees to the rest.
-            self.runtime.spawn(async {});
+            quiet = if look.news == last.news { quiet + 1 } else { 0 };
+            if look.asleep == 0 {
+                let few_turns = look.turns - last.turns <= FEW_TURNS;
+                if quiet > 0 && (few_turns || quiet >= MOST_LOOKS) {
+                    quiet = 0;
+                    needed = Instant::now();
+                    reserve.let_one_go();
+                }
+            } else if (quiet > 0 && look.last_woke_up())
+                || (quiet >= MOST_LOOKS && !look.is_only(called))
+            {
+                called = Some(look.news);
+                // For anything at all a sleeper is woken.
+                self.runtime.spawn(async {});
+            }
+            let is_idle = quiet >= MOST_LOOKS && look.asleep == look.in_play;
+            if is_idle && look.in_play > 1 && look.is_only(called) && needed.elapsed() >= REST {
+                self.hold_one_back(Some(look.news));
+            }
+            last = look;
         }
     }
 }
 
+/// What the foreman sees.
+struct Look {
+    news: u64,
+    turns: u64,
+    asleep: usize,
+    in_play: usize,
+    ended: bool,
+}
+
+impl Look {
+    fn last_woke_up(&self) -> bool {
+        self.news.is_multiple_of(2)
+    }
+
+    /// Whether there is no news since a sleeper was called, but its own.
+    fn is_only(&self, called: Option<u64>) -> bool {
+        const AWAKE_AND_ASLEEP: u64 = 4;
+        called.is_some_and(|called| self.news - called <= AWAKE_AND_ASLEEP)
+    }
+}
+
 /// What threads and foreman know of each other.
-#[derive(Default)]
 struct Reserve {
+    threads: usize,
     /// Counts the news; odd: the last is that a thread went to sleep. Threads are born awake.
     news: AtomicU64,
     asleep: AtomicUsize,
-    turns_taken: AtomicU64,
+    /// Counts the turns taken.
+    turns: AtomicU64,
     foreman: OnceLock<Thread>,
     /// The foreman waits for a thread to wake up.
     foreman_waits: AtomicBool,
@@ -186,19 +220,26 @@ struct Held {
     now: usize,
     /// So many of them may go.
     free: usize,
-    /// So many were let go, and are not held again.
-    out: usize,
     /// How many there have been.
     ever: usize,
     ended: bool,
 }
 
-/// Whether the last news is that a thread went to sleep.
-fn is_asleep(news: u64) -> bool {
-    !news.is_multiple_of(2)
-}
-
 impl Reserve {
+    fn new(threads: usize) -> Self {
+        Self {
+            threads,
+            news: AtomicU64::new(0),
+            asleep: AtomicUsize::new(0),
+            turns: AtomicU64::new(0),
+            foreman: OnceLock::new(),
+            foreman_waits: AtomicBool::new(false),
+            held: Mutex::default(),
+            let_go: Condvar::new(),
+            was_held: Condvar::new(),
+        }
+    }
+
     fn fell_asleep(&self) {
         self.asleep.fetch_add(1, SeqCst);
         self.tell(1);
@@ -218,27 +259,26 @@ impl Reserve {
         let _ = self.news.fetch_update(SeqCst, SeqCst, next);
     }
 
-    /// Returns when a thread wakes up, or after a rest if one may have to be held back.
+    /// Returns when a thread wakes up.
     fn wait_for_news(&self) {
         self.foreman_waits.store(true, SeqCst);
-        let Held { out, ended, .. } = *self.held();
         // Whoever wakes up from here on sees that the foreman waits.
-        if is_asleep(self.news.load(SeqCst)) && !ended {
-            match out {
-                0 => thread::park(),
-                _ => thread::park_timeout(REST),
-            }
+        let look = self.look();
+        if !look.last_woke_up() && !look.ended {
+            thread::park();
         }
         self.foreman_waits.store(false, SeqCst);
     }
 
-    /// Waits; the number of turns taken meanwhile, or None if there is news.
-    fn turns_without_news(&self, news: u64) -> Option<u64> {
-        let before = self.turns_taken.load(SeqCst);
-        let since = Instant::now();
-        thread::park_timeout(PATIENCE);
-        let nothing = self.news.load(SeqCst) == news && since.elapsed() >= PATIENCE;
-        nothing.then(|| self.turns_taken.load(SeqCst) - before)
+    fn look(&self) -> Look {
+        let Held { now, ended, .. } = *self.held();
+        Look {
+            news: self.news.load(SeqCst),
+            turns: self.turns.load(SeqCst),
+            asleep: self.asleep.load(SeqCst),
+            in_play: self.threads - now,
+            ended,
+        }
     }
 
     fn wake_foreman(&self) {
@@ -273,17 +313,8 @@ impl Reserve {
         let mut held = self.held();
         if held.free < held.now {
             held.free += 1;
-            held.out += 1;
             self.let_go.notify_one();
         }
-    }
-
-    /// Whether one that was let go is to be held again.
-    fn takes_one_back(&self) -> bool {
-        let mut held = self.held();
-        let was_let_go = held.out > 0;
-        held.out -= usize::from(was_let_go);
-        was_let_go
     }
 
     fn end(&self) {

@@ -32,8 +32,10 @@ use lapin::options::BasicPublishOptions;
 use lapin::types::ShortString;
 use lapin::{BasicProperties, Channel, Confirmation};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::unconstrained;
 use tracing::{debug, warn};
 
+use crate::after_others::after_others;
 use crate::publish_error::is_channel_error;
 
 /// A message for the lane.
@@ -82,7 +84,9 @@ impl Lane {
     pub(crate) fn start(channel: Channel, most: usize, runtime: &tokio::runtime::Handle) -> Self {
         let (sender, letters) = mpsc::channel(most);
         let end = Arc::new(OnceLock::new());
-        runtime.spawn(run(channel, letters, most, Arc::clone(&end)));
+        let lane = run(channel, letters, most, Arc::clone(&end));
+        // Never put off by tokio: others wait for it.
+        runtime.spawn(unconstrained(lane));
         Self {
             letters: sender,
             end,
@@ -129,6 +133,10 @@ async fn run(
             count = letters.recv_many(&mut new, room), if room > 0 => {
                 if count == 0 {
                     return;
+                }
+                after_others().await;
+                while new.len() < room && let Ok(letter) = letters.try_recv() {
+                    new.push(letter);
                 }
                 // Nobody waits any more for one whose publisher has gone.
                 let waited_for = new.drain(..).filter(|letter| !letter.publisher.is_closed());

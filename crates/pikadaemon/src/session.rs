@@ -21,6 +21,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
+use crate::after_others::after_others;
 use crate::connect_error::is;
 use crate::daemon::{Plan, Report};
 use crate::direct_replies::{DirectReplies, is_direct};
@@ -244,9 +245,12 @@ impl LiveSession {
                         "the consumer was cancelled; was queue '{}' deleted?", plan.queue
                     )),
                 },
-                Some(job) = self.jobs.join_next() => if let Err(reason) = self.settle_finished(job) {
-                    return Ended::Lost(reason);
-                },
+                Some(job) = self.jobs.join_next() => {
+                    after_others().await;
+                    if let Err(reason) = self.settle_finished(job) {
+                        return Ended::Lost(reason);
+                    }
+                }
                 sent = &mut self.batch => match sent {
                     Ok(deliveries) => self.settling.sent(deliveries),
                     Err(reason) => return Ended::Lost(reason),
