@@ -15,7 +15,9 @@ use crate::{Exception, Sendback};
 
 /// Reacts to one kind of request. Called concurrently, for as many requests at once as the prefetch setting allows.
 ///
-/// Work that blocks (files, computing) belongs in `tokio::task::spawn_blocking`, in tasks that the handler spawns as well.
+/// Work that blocks (files, computing) belongs in `tokio::task::spawn_blocking`. A handler that blocks its thread all the same
+/// delays others by some hundredths of a second, until another thread takes over; up to 16 may do so at once. Tasks that
+/// it spawns must not.
 pub trait Handler: Send + Sync + 'static {
     /// What is asked: a record or an enum of records; see [`edeposit_serializers`].
     type Request: DeserializeOwned + Send + 'static;

@@ -20,9 +20,10 @@
 //!
 //! # Memory
 //!
-//! The whole program takes its memory from jemalloc, by the feature `jemalloc`, which is on by default: requests come and go
-//! on several threads, and answers are a twentieth more in the same time than with the system's allocator. A program that
-//! has chosen an allocator of its own depends on this crate without default features.
+//! The whole program takes its memory from jemalloc, by the feature `jemalloc`, which is on by default: it answers a twentieth
+//! more requests than with the system's allocator. The file `.cargo/config.toml` of this project has the options it is built
+//! with; a project of your own needs a copy, or large answers take longer and memory is given back later. A program that has
+//! chosen an allocator of its own depends on this crate without default features.
 
 mod amqp_daemon;
 mod answers;

@@ -145,7 +145,7 @@ impl Threads {
         loop {
             let is_idle = quiet >= MOST_LOOKS && last.asleep == last.in_play;
             if is_idle && last.in_play == 1 && last.is_only(called) {
-                reserve.wait_for_news();
+                reserve.wait_for_news(last.news);
             } else {
                 thread::sleep(PATIENCE);
             }
@@ -259,12 +259,12 @@ impl Reserve {
         let _ = self.news.fetch_update(SeqCst, SeqCst, next);
     }
 
-    /// Returns when a thread wakes up.
-    fn wait_for_news(&self) {
+    /// Returns when there is more news than this.
+    fn wait_for_news(&self, last: u64) {
         self.foreman_waits.store(true, SeqCst);
         // Whoever wakes up from here on sees that the foreman waits.
         let look = self.look();
-        if !look.last_woke_up() && !look.ended {
+        if look.news == last && !look.ended {
             thread::park();
         }
         self.foreman_waits.store(false, SeqCst);
