@@ -15,8 +15,8 @@
 //!
 //! The states a daemon goes through are in [`State`]; the module around it does the I/O.
 
-pub mod after_others;
-mod backoff;
+mod after_others;
+pub mod backoff;
 mod confirming;
 mod connect_error;
 mod daemon;
