@@ -97,6 +97,8 @@ pub(crate) struct Guard {
     /// Reading goes here first.
     chunk: Box<[u8]>,
     handshake: Handshake,
+    /// So many bytes of what the library writes are taken, and not on their way yet.
+    owed: usize,
 }
 
 impl Guard {
@@ -106,7 +108,17 @@ impl Guard {
             handshake: Handshake::new(agreed.clone()),
             frames: Frames::new(room, agreed),
             chunk: vec![0; CHUNK].into_boxed_slice(),
+            owed: 0,
         }
+    }
+
+    /// Takes what it can of this; how much.
+    fn poll_take(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if self.handshake.take(buf) {
+            return Poll::Ready(Ok(buf.len()));
+        }
+        ready!(self.poll_handshake(cx))?;
+        Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
     /// Writes what the handshake has ready.
@@ -142,21 +154,20 @@ impl AsyncRead for Guard {
     }
 }
 
+/// Bytes count as written when they are on their way. The library does not flush again by itself what it took for written:
+/// with nothing else to write it would wait for an event that has been.
 impl AsyncWrite for Guard {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if self.handshake.take(buf) {
-            // What cannot be written yet is written when the library flushes.
-            return match self.poll_handshake(cx) {
-                Poll::Ready(Err(e)) => Poll::Ready(Err(e)),
-                _ => Poll::Ready(Ok(buf.len())),
-            };
+        // If something is owed, it is what `buf` begins with.
+        if self.owed == 0 {
+            self.owed = ready!(self.poll_take(cx, buf))?;
         }
-        ready!(self.poll_handshake(cx))?;
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        ready!(self.as_mut().poll_flush(cx))?;
+        Poll::Ready(Ok(std::mem::take(&mut self.owed)))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -213,5 +224,76 @@ impl Reactor for GuardedReactor {
             let stream = AsyncTcpStream::Plain(connecting.await?);
             Ok(Guard::new(stream, Room::Whole, Agreed::default()))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::io::Read;
+
+    use async_compat::CompatExt;
+    use futures::AsyncWriteExt;
+
+    use super::*;
+
+    /// The broker's end of a connection, and the guarded one of a socket that nobody has written to yet: whether it can be
+    /// written to is not known before the runtime has looked.
+    fn connected() -> (std::net::TcpStream, Guard) {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let socket = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let stream = TcpStream::from_std(socket).unwrap().compat();
+        let guard = Guard::new(
+            AsyncTcpStream::Plain(stream),
+            Room::Small(None),
+            Agreed::default(),
+        );
+        let (broker, _) = listener.accept().unwrap();
+        let long = Duration::from_secs(20);
+        broker.set_read_timeout(Some(long)).unwrap();
+        (broker, guard)
+    }
+
+    #[tokio::test]
+    async fn what_counts_as_written_is_on_its_way() {
+        let (mut broker, mut guard) = connected();
+        let greeting = *b"AMQP\x00\x00\x09\x01";
+        let mut polls = 0;
+        let written = poll_fn(|cx| {
+            polls += 1;
+            Pin::new(&mut guard).poll_write(cx, &greeting)
+        })
+        .await;
+        assert_eq!(written.unwrap(), greeting.len());
+        assert!(polls > 1, "the socket could be written to at once");
+        let mut received = [0; 8];
+        broker.read_exact(&mut received).unwrap();
+        assert_eq!(received, greeting);
+    }
+
+    #[tokio::test]
+    async fn a_broker_that_reads_slowly_gets_every_byte_once() {
+        let (mut broker, mut guard) = connected();
+        let bytes: Vec<u8> = (0..8_000_000_u32).map(|i| (i % 251) as u8).collect();
+        // The end of the handshake, with the frames that are agreed anyway.
+        let tune_ok =
+            b"\x01\x00\x00\x00\x00\x00\x0c\x00\x0a\x00\x1f\x07\xff\x00\x02\x00\x00\x00\x3c\xce";
+        let greeting = [&b"AMQP\x00\x00\x09\x01"[..], tune_ok].concat();
+        let sent = [&greeting[..], &bytes].concat();
+        let expected = sent.clone();
+        let reading = std::thread::spawn(move || {
+            let mut received = Vec::new();
+            let mut piece = [0; 10_000];
+            while received.len() < expected.len() {
+                let count = broker.read(&mut piece).unwrap();
+                assert!(count > 0, "too little");
+                received.extend_from_slice(&piece[..count]);
+            }
+            assert!(received == expected);
+        });
+        guard.write_all(&greeting).await.unwrap();
+        guard.write_all(&bytes).await.unwrap();
+        reading.join().unwrap();
     }
 }
