@@ -334,14 +334,14 @@ async fn a_busy_daemon_answers_the_probe() -> Result<()> {
             .publish(&caller.request(r#"{"__nt_name": "Block", "milliseconds": 2000}"#))
             .await?;
     }
-    world.until_ready(0).await?;
+    // Each handler that blocks needs a further thread, and the next request is taken from the queue by then.
+    wait_until("all handlers block", PATIENCE, async || {
+        let page = Page::scrape(address).await;
+        page.and_then(|page| page.get("edeposit_requests_in_flight", ""))
+            .is_ok_and(|count| count == 8.0)
+    })
+    .await?;
     assert_eq!(get(address, "/healthz").await?.0, 200);
-    assert_eq!(
-        Page::scrape(address)
-            .await?
-            .get("edeposit_requests_in_flight", "")?,
-        8.0
-    );
     for _ in 0..8 {
         caller.next(PATIENCE).await?;
     }
