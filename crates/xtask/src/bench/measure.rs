@@ -10,7 +10,7 @@ use edeposit_testkit::{RabbitNode, Vhost, target_dir};
 
 use super::case::Case;
 use super::load::{Driver, Run, Start};
-use super::process::{Process, cpu, resident};
+use super::process::{Machine, Process, cpu, resident};
 use super::subject::{Place, Subject};
 
 /// Numbers of processes on one queue.
@@ -47,6 +47,8 @@ pub struct Round {
     pub cpu: f64,
     /// The same of the broker.
     pub broker: f64,
+    /// The share of the machine's computing time that was used, by whomever; 1 is all.
+    pub machine: f64,
 }
 
 /// The broker and the programs.
@@ -212,9 +214,9 @@ impl<'a> Bench<'a> {
             }
         }
         let own = |one: &Running| one.processes.iter().map(|one| cpu(one.pid())).sum::<f64>();
-        let before = (own(one), cpu(self.broker));
+        let before = (own(one), cpu(self.broker), Machine::now());
         let run = driver.run(subject, &one.vhost, load, &arguments).await?;
-        let after = (own(one), cpu(self.broker));
+        let after = (own(one), cpu(self.broker), Machine::now());
         for process in &mut one.processes {
             process.check().with_context(|| subject.to_string())?;
         }
@@ -224,6 +226,7 @@ impl<'a> Bench<'a> {
             run,
             cpu: (after.0 - before.0) * share,
             broker: (after.1 - before.1) * share,
+            machine: after.2.used_since(before.2),
         })
     }
 
@@ -279,6 +282,7 @@ impl<'a> Bench<'a> {
                 run,
                 cpu: f64::NAN,
                 broker: f64::NAN,
+                machine: f64::NAN,
             });
             one.row.resident = resident(one.processes[0].pid());
             one.row.marks.push((number * step, one.row.resident));

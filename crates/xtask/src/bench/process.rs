@@ -105,6 +105,40 @@ pub fn cpu(pid: u32) -> f64 {
         .sum()
 }
 
+/// Computing time of all the machine's processors until now, in any unit.
+#[derive(Clone, Copy)]
+pub struct Machine {
+    used: f64,
+    /// Used or not.
+    had: f64,
+}
+
+impl Machine {
+    /// NaN on a system that does not tell.
+    pub fn now() -> Self {
+        let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
+        let all = stat.lines().next().unwrap_or_default();
+        // User, nice, system, idle, waiting for a disk, and more that is used.
+        let times: Vec<f64> = all
+            .split_whitespace()
+            .skip(1)
+            .take(8)
+            .filter_map(|time| time.parse().ok())
+            .collect();
+        let idle = times.get(3..5).map_or(f64::NAN, |idle| idle.iter().sum());
+        let had = times.iter().sum();
+        Self {
+            used: had - idle,
+            had,
+        }
+    }
+
+    /// The share of it that was used since then; 1 is all.
+    pub fn used_since(self, then: Self) -> f64 {
+        (self.used - then.used) / (self.had - then.had)
+    }
+}
+
 fn family(pid: u32) -> Vec<u32> {
     let mut all = vec![pid];
     let tasks = fs::read_dir(format!("/proc/{pid}/task"));

@@ -60,14 +60,14 @@ pub fn wrong(row: &Row) -> f64 {
 
 fn processes(rows: &[Row]) -> String {
     let mut table = String::from(
-        "| | processes | requests/s | for each process | p99 ms | CPU s / 10,000 | broker's CPU s / 10,000 | MB, all |\n\
-         |---|---:|---:|---:|---:|---:|---:|---:|\n",
+        "| | processes | requests/s | for each process | p99 ms | CPU s / 10,000 | broker's CPU s / 10,000 | machine busy | MB, all |\n\
+         |---|---:|---:|---:|---:|---:|---:|---:|---:|\n",
     );
     for row in rows {
         let rate = row.median(|one| one.run.rate);
         let _ = writeln!(
             table,
-            "| {} | {} | {} | {} | {} | {} | {} | {:.0} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {:.0} % | {:.0} |",
             row.subject.title(),
             row.processes,
             short(rate),
@@ -75,6 +75,7 @@ fn processes(rows: &[Row]) -> String {
             short(row.median(|one| one.run.p99)),
             short(row.median(|one| one.cpu)),
             short(row.median(|one| one.broker)),
+            row.median(|one| one.machine) * 100.0,
             row.resident,
         );
     }
