@@ -36,7 +36,7 @@ pub enum Case {
     /// From the start of a process to its first answer.
     #[value(name = "start")]
     Start,
-    /// Memory over a million requests.
+    /// Memory over two million requests.
     #[value(name = "soak")]
     Soak,
 }
