@@ -50,7 +50,7 @@ pub struct Arguments {
     #[arg(long, default_value_t = 250.0)]
     rate: f64,
 
-    /// Requests at once. With 1, what is not a handler shares the handlers' threads; about 100 requests a second then
+    /// Requests at once. With 1 it answers about 100 a second
     #[arg(long, default_value_t = 16)]
     prefetch: u16,
 }
