@@ -118,8 +118,8 @@ impl Attempts {
         }
         let first = head.len() as u64;
         let empty = line(Fingerprint(0), 0);
-        let content = head + &empty.repeat(in_hand.into());
-        file.write_all_at(content.as_bytes(), 0)?;
+        let content = [head.as_bytes(), &empty.repeat(in_hand.into())].concat();
+        file.write_all_at(&content, 0)?;
         file.set_len(content.len() as u64)?;
         Ok(Self {
             key,
@@ -164,7 +164,7 @@ impl Attempts {
             let number = slots.free.lock().ok()?.pop()?;
             let at = slots.first + u64::from(number) * SLOT_LENGTH as u64;
             let line = line(request, self.deaths(request));
-            if let Err(error) = slots.file.write_all_at(line.as_bytes(), at) {
+            if let Err(error) = slots.file.write_all_at(&line, at) {
                 warn!(%error, "cannot record that a request is in hand");
             }
             Some(number)
@@ -182,8 +182,18 @@ struct Suspect {
     deaths: u8,
 }
 
-fn line(request: Fingerprint, deaths: u8) -> String {
-    format!("{:032x} {deaths:03}\n", request.0)
+fn line(request: Fingerprint, deaths: u8) -> [u8; SLOT_LENGTH] {
+    let mut line = *b"00000000000000000000000000000000 000\n";
+    // It has the room that this needs.
+    let _ = hex::encode_to_slice(request.0.to_be_bytes(), &mut line[..32]);
+    for (place, value) in [
+        (33, deaths / 100),
+        (34, deaths / 10 % 10),
+        (35, deaths % 10),
+    ] {
+        line[place] = b'0' + value;
+    }
+    line
 }
 
 fn open(path: &Path) -> Result<File> {
@@ -297,6 +307,21 @@ mod tests {
     }
 
     #[test]
+    fn lines_have_the_same_length() {
+        for (request, deaths, expected) in [
+            (0, 0, "00000000000000000000000000000000 000\n"),
+            (
+                0xab << 120 | 0x1c,
+                7,
+                "ab00000000000000000000000000001c 007\n",
+            ),
+            (u128::MAX, 255, "ffffffffffffffffffffffffffffffff 255\n"),
+        ] {
+            assert_eq!(line(Fingerprint(request), deaths), expected.as_bytes());
+        }
+    }
+
+    #[test]
     fn a_slot_is_used_again() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("daemon.in-hand");
@@ -368,7 +393,7 @@ mod tests {
             let (_, suspects) = read(text, 0);
             assert_eq!(suspects, [], "{text}");
         }
-        let (key, suspects) = read(&format!("{title}\n{}", line(TWO, 1)), 5);
+        let (key, suspects) = read(&format!("{title}\n{:032x} 001\n", TWO.0), 5);
         assert_eq!(key, Key(7));
         let expected = Suspect {
             fingerprint: TWO,

@@ -9,6 +9,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
+use tracing::Instrument;
 
 use crate::answers::{Answers, Kept, Outcome};
 use crate::fingerprint::Fingerprint;
@@ -106,9 +107,10 @@ impl Drop for Execution {
             State::Kept(kept) => kept,
             State::Running(work) => {
                 let (sender, receiver) = watch::channel(None);
-                self.runtime.spawn(async move {
+                let working = async move {
                     sender.send_replace(Some(Arc::new(work.await)));
-                });
+                };
+                self.runtime.spawn(working.in_current_span());
                 Kept::Running(receiver)
             }
         };

@@ -24,7 +24,7 @@ use crate::execution::Execution;
 use crate::fingerprint::Fingerprint;
 use crate::headers::{UUID, can_carry, cut, exception, parse_key};
 use crate::lines::Lines;
-use crate::reply::ReplyTo;
+use crate::reply::{Quoted, ReplyTo};
 use crate::request::{Request, publish};
 use crate::work::Work;
 
@@ -124,7 +124,7 @@ impl Responder {
         let settle = match reply {
             None => Box::pin(self.without_uuid(message, session)).await?,
             Some(reply) => {
-                let span = info_span!("request", uuid = reply.request_name());
+                let span = info_span!("request", uuid = %Quoted(&reply.request_name()));
                 let answering = self.answer(message, &reply, session);
                 answering.instrument(span).await?
             }
@@ -238,7 +238,6 @@ impl Responder {
             drop(place);
             outcome
         };
-        let carrying_out = carrying_out.in_current_span();
         Ok(Execution::new(fingerprint, &self.answers, carrying_out))
     }
 

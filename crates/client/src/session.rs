@@ -186,7 +186,10 @@ impl Session {
                     Some(Event::ConnectionBlocked(reason)) => {
                         warn!(reason, "RabbitMQ has blocked publishing; requests wait");
                     }
-                    Some(Event::ConnectionUnblocked) => info!("RabbitMQ takes messages again"),
+                    Some(Event::ConnectionUnblocked) => {
+                        info!("RabbitMQ takes messages again");
+                        self.live.publisher.unblocked();
+                    }
                     // Whoever published on that channel is told.
                     Some(Event::Error(e)) if is_channel_error(&e) => debug!(error = %e, "publishing channel"),
                     Some(Event::Error(e)) => return Ended::Lost(format!("publishing connection: {e}")),

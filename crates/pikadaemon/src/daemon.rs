@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
+use crate::live_session::LiveSession;
 use crate::message::OnMessage;
-use crate::session::{Ended, LiveSession};
+use crate::watch::Ended;
 use crate::{ConnectError, ConnectionParams, Event, State, backoff};
 
 /// A session that lasted this long was good: the back-off starts anew after it.
@@ -124,7 +125,7 @@ impl PikaDaemon {
                 State::Connecting { attempt } => {
                     tokio::select! {
                         () = stop.cancelled() => Event::Stop,
-                        opened = LiveSession::open(&self.plan) => match opened {
+                        opened = LiveSession::open(&self.plan, &self.handler) => match opened {
                             Ok(session) => {
                                 info!(
                                     queue = self.plan.queue,
@@ -162,7 +163,8 @@ impl PikaDaemon {
                         }
                         Ended::Lost(reason) => {
                             tell(&mut last_reason, reason, attempt, report);
-                            session.give_up().await;
+                            // What it had in hand goes back into the queue.
+                            drop(session);
                             Event::Lost {
                                 stable: since.elapsed() >= STABLE_AFTER,
                             }
@@ -180,9 +182,7 @@ impl PikaDaemon {
                 State::Draining => {
                     report(Report::Draining);
                     if let Some((session, _)) = live.take() {
-                        unfinished = session
-                            .drain(&self.plan, &self.handler, self.drain_time)
-                            .await;
+                        unfinished = session.drain(&self.plan, self.drain_time).await;
                     }
                     Event::Drained
                 }

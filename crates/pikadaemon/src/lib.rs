@@ -17,14 +17,17 @@
 
 mod after_others;
 pub mod backoff;
+mod checks;
 mod confirming;
 mod connect_error;
 mod daemon;
+mod deliveries;
 mod direct_replies;
 mod encoded_len;
 mod guard;
 mod lane;
 mod link;
+mod live_session;
 mod message;
 mod params;
 mod parked;
@@ -36,7 +39,9 @@ mod settling;
 mod solo;
 mod state;
 mod tls_error;
+mod watch;
 
+pub use checks::{check_exchange, check_queue};
 pub use connect_error::{ConnectError, NoNode};
 pub use daemon::{PikaDaemon, Report};
 pub use encoded_len::encoded_len;
@@ -45,8 +50,9 @@ pub use message::{Message, OnMessage, Outgoing, Settle};
 pub use params::{ConnectionParams, get_con_params};
 pub use publish_error::{PublishError, is_channel_error};
 pub use publisher::Publisher;
-pub use session::{LIVENESS_INTERVAL, Session, check_exchange, check_queue};
+pub use session::Session;
 pub use state::{Event, State};
+pub use watch::LIVENESS_INTERVAL;
 
 /// A node of RabbitMQ, as the settings list them.
 pub use edeposit_settings::Node;

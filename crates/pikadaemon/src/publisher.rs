@@ -58,11 +58,7 @@ impl Publisher {
     #[must_use]
     pub fn new(link: Link, params: &ConnectionParams, in_flight: usize) -> Self {
         Self {
-            confirming: Confirming {
-                link,
-                limit: params.connection.publish_timeout,
-                prepare: None,
-            },
+            confirming: Confirming::new(link, params.connection.publish_timeout),
             solo: Solo::new(in_flight),
             alone: Semaphore::new(1),
             lane: Mutex::new(None),
@@ -85,6 +81,12 @@ impl Publisher {
     /// Whether the connection is there, as far as is known.
     pub(crate) fn is_connected(&self) -> bool {
         self.confirming.link.connection().status().connected()
+    }
+
+    /// The broker takes messages again, after it had blocked publishing: to be called on `ConnectionUnblocked`. Waits for the
+    /// broker begin anew; what has queued up needs its time.
+    pub fn unblocked(&self) {
+        self.confirming.unblocked();
     }
 
     /// The connection itself, to be closed in an orderly way.

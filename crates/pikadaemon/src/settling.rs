@@ -77,6 +77,11 @@ impl Settling {
         }
     }
 
+    /// Whether anything has been settled since the last batch.
+    pub(crate) fn is_waiting(&self) -> bool {
+        !(self.waiting.is_empty() && self.requeued.is_empty())
+    }
+
     /// What has been settled since the last time.
     pub(crate) fn batch(&mut self) -> Option<Batch> {
         let deliveries = self.waiting.len() + self.requeued.len();
@@ -123,11 +128,21 @@ fn place(states: &mut VecDeque<State>, first: u64, number: u64) -> Option<&mut S
 }
 
 impl Batch {
+    /// Whether one acknowledgement says it all.
+    fn is_one(&self) -> bool {
+        self.requeued.is_empty() && self.each.is_empty()
+    }
+
     /// Tells the broker. Returns the number of deliveries.
     pub(crate) async fn send(self, channel: Channel) -> Result<usize, lapin::Error> {
         let requeue = BasicRejectOptions { requeue: true };
         let multiple = BasicAckOptions { multiple: true };
         let single = BasicAckOptions::default();
+        // The usual case, without the machinery of the others.
+        if let (Some(number), true) = (self.up_to, self.is_one()) {
+            channel.basic_ack(number, multiple).await?;
+            return Ok(self.deliveries);
+        }
         let rejects = self.requeued.iter();
         let acks = self.each.iter();
         // All are put on their way before any is waited for, in this order: an acknowledgement of those before it would

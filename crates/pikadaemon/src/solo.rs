@@ -3,6 +3,7 @@
 use std::pin::pin;
 use std::sync::Mutex;
 
+use futures::FutureExt;
 use lapin::options::BasicPublishOptions;
 use lapin::types::ShortString;
 use lapin::{BasicProperties, Channel, Confirmation};
@@ -54,22 +55,10 @@ impl Solo {
                 .await?
                 .map_err(PublishError::NotSent)?,
         };
-        let options = BasicPublishOptions {
-            mandatory: message.mandatory,
-            ..BasicPublishOptions::default()
-        };
-        let confirmation = {
-            let publishing = pin!(async {
-                let (exchange, key) = (message.exchange.clone(), message.key.clone());
-                let properties = message.properties.clone();
-                channel
-                    .basic_publish(exchange, key, options, message.body, properties)
-                    .await?
-                    .await
-            });
-            confirming.within_limit(publishing).await?
-        }
-        .map_err(|e| denied_or_lost(message.exchange.as_str(), e))?;
+        let confirmation = confirming
+            .within_limit(pin!(confirmed(&channel, message)))
+            .await?
+            .map_err(|e| denied_or_lost(message.exchange.as_str(), e))?;
         // Only a channel without anything in flight is used again.
         if let Ok(mut idle) = self.idle.lock() {
             idle.push(channel);
@@ -98,4 +87,29 @@ impl Solo {
         idle.retain(|channel| channel.status().connected());
         idle.pop()
     }
+}
+
+/// Publishes on a channel that has nothing in flight, and waits for the confirm.
+async fn confirmed(
+    channel: &Channel,
+    message: &Addressed<'_>,
+) -> Result<Confirmation, lapin::Error> {
+    let options = BasicPublishOptions {
+        mandatory: message.mandatory,
+        ..BasicPublishOptions::default()
+    };
+    let mut leaving = pin!(channel.basic_publish(
+        message.exchange.clone(),
+        message.key.clone(),
+        options,
+        message.body,
+        message.properties.clone(),
+    ));
+    // The message is on its way by this. When it has left is of no interest: being woken for it would cost more than all
+    // that is done here.
+    if let Some(left) = leaving.as_mut().now_or_never() {
+        return left?.await;
+    }
+    channel.wait_for_confirms().await?;
+    leaving.await?.await
 }

@@ -312,7 +312,16 @@ async fn a_memory_alarm_is_waited_for() -> Result<()> {
     let params = params(&vhost, vhost.amqp_port(), 1)?;
     let link = connect(&params).await?;
     let status = link.connection().status().clone();
+    let mut events = link.connection().events_listener().boxed();
     let publisher = Arc::new(Publisher::new(link, &params, 512));
+    let told = Arc::clone(&publisher);
+    let telling = tokio::spawn(async move {
+        while let Some(event) = events.next().await {
+            if matches!(event, lapin::Event::ConnectionUnblocked) {
+                told.unblocked();
+            }
+        }
+    });
     publisher.publish(EXCHANGE, KEY, &message("first")).await?;
     node.raise(Alarm::Memory)?;
     let mut jobs = Vec::new();
@@ -338,6 +347,7 @@ async fn a_memory_alarm_is_waited_for() -> Result<()> {
             other => panic!("{other:?}"),
         }
     }
+    telling.abort();
     let found = take_all(&vhost, QUEUE, 641).await?;
     assert!(found.len() == 641 && found.values().all(|times| *times == 1));
     Ok(())
