@@ -45,6 +45,7 @@ const FRAME_MAX: u32 = 131_072;
 const SMALL: u32 = 8 * 1024;
 /// The least that AMQP has everybody take.
 const FRAME_MIN: u32 = 4096;
+/// At most so much is read at once, in bytes.
 const CHUNK: usize = 64 * 1024;
 
 /// How much room the client library has.
@@ -94,8 +95,6 @@ impl Agreed {
 pub(crate) struct Guard {
     stream: Stream,
     frames: Frames,
-    /// Reading goes here first.
-    chunk: Box<[u8]>,
     handshake: Handshake,
     /// So many bytes of what the library writes are taken, and not on their way yet.
     owed: usize,
@@ -107,7 +106,6 @@ impl Guard {
             stream,
             handshake: Handshake::new(agreed.clone()),
             frames: Frames::new(room, agreed),
-            chunk: vec![0; CHUNK].into_boxed_slice(),
             owed: 0,
         }
     }
@@ -146,9 +144,13 @@ impl AsyncRead for Guard {
             if given > 0 || buf.is_empty() {
                 return Poll::Ready(Ok(given));
             }
-            match ready!(Pin::new(&mut this.stream).poll_read(cx, &mut this.chunk))? {
+            let room = buf.len().min(CHUNK);
+            match ready!(Pin::new(&mut this.stream).poll_read(cx, &mut buf[..room]))? {
                 0 => return Poll::Ready(Ok(0)),
-                count => this.frames.take(&this.chunk[..count]),
+                count => match this.frames.receive(&mut buf[..count]) {
+                    0 => {}
+                    good => return Poll::Ready(Ok(good)),
+                },
             }
         }
     }

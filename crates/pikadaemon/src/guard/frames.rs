@@ -70,7 +70,52 @@ impl Frames {
         count
     }
 
-    pub(super) fn take(&mut self, bytes: &[u8]) {
+    /// Takes what has come. Most of it needs no other place: so many of these bytes are good as they are now, and the rest
+    /// is to be had from [`Frames::give`].
+    pub(super) fn receive(&mut self, bytes: &mut [u8]) -> usize {
+        let mut good = 0;
+        if self.is_empty() {
+            while let Some(length) = self.good_in_place(&mut bytes[good..]) {
+                good += length;
+            }
+        }
+        self.take(&bytes[good..]);
+        good
+    }
+
+    fn is_empty(&self) -> bool {
+        self.received.is_empty()
+            && self.ready.is_empty()
+            && self.passing.is_none()
+            && !self.transparent
+    }
+
+    /// The length of the frame that `bytes` begins with, if it is whole and can be given on as long as it is.
+    fn good_in_place(&self, bytes: &mut [u8]) -> Option<usize> {
+        let [kind, _, _, length @ ..] = *bytes.first_chunk::<HEAD>()?;
+        let payload = usize::try_from(u32::from_be_bytes(length)).ok()?;
+        let whole = payload.checked_add(HEAD + 1)?;
+        if whole > self.longest {
+            return None;
+        }
+        let payload = bytes.get_mut(HEAD..whole)?.split_last_mut()?.1;
+        match kind {
+            // Those of the connection need a closer look.
+            METHOD if !payload.starts_with(&[0, 10]) => {
+                // As in `give_method`.
+                let _ = mend_method(payload);
+            }
+            HEADER => mend_content_header(payload).ok()?,
+            BODY | HEARTBEAT => {}
+            _ => return None,
+        }
+        Some(whole)
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
         let passed = self.pass(bytes);
         let mut received = std::mem::take(&mut self.received);
         received.extend_from_slice(&bytes[passed..]);
