@@ -82,7 +82,7 @@ pub enum Settle {
 }
 
 /// Deals with deliveries (the original's `onMessageReceived`). Called concurrently, for as many at once as the prefetch
-/// allows.
+/// allows, but all in one task: work that takes long or blocks belongs in a task of its own.
 pub trait OnMessage: Send + Sync + 'static {
     /// A session is set up, the first or a new one; no delivery of it has been handed over yet, and none of an earlier one
     /// is in hand any more. Default: nothing.
