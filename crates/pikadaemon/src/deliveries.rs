@@ -114,7 +114,7 @@ impl Deliveries {
             let settle = handler.on_message_received(message, &session).await;
             settle.map(|s| (number, s)).map_err(|e| e.to_string())
         };
-        // A handler that panics must not take the others with it.
+        // A handler that panics costs the session, as any doubt does, but not the daemon.
         let handling = AssertUnwindSafe(handling).catch_unwind();
         let failed = |_| Err("a message handler failed".to_owned());
         self.in_hand
