@@ -3,6 +3,7 @@
 //! One task deals with all of them, so that those that are finished at once are acknowledged at once.
 
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -168,11 +169,7 @@ impl Deliveries {
     /// Takes nothing new, finishes what is in hand within `limit`, and closes the connection. Returns how many deliveries
     /// could not be finished; the broker puts them back into the queue.
     pub(crate) async fn drain(mut self, plan: &Plan, limit: Duration) -> usize {
-        let cancel = self
-            .channel
-            .basic_cancel(self.consumer.tag(), BasicCancelOptions::default());
-        // Without an answer the connection is as good as gone, and closing it has the same effect.
-        let _ = timeout(CLOSE_LIMIT, cancel).await;
+        self.cancel(plan).await;
         // What the broker had delivered before it knew is in hand as well.
         while let Some(Some(Ok(delivery))) = self.consumer.next().now_or_never() {
             self.begin(delivery);
@@ -183,6 +180,19 @@ impl Deliveries {
         let _ = timeout(CLOSE_LIMIT, self.finish(plan)).await;
         self.link.close(CLOSE_LIMIT).await;
         self.settling.unfinished()
+    }
+
+    /// Has the broker deliver nothing more. What is in hand goes on meanwhile.
+    async fn cancel(&mut self, plan: &Plan) {
+        let (channel, tag) = (self.channel.clone(), self.consumer.tag());
+        let cancel = channel.basic_cancel(tag, BasicCancelOptions::default());
+        // Without an answer the connection is as good as gone, and closing it has the same effect.
+        let mut cancel = pin!(timeout(CLOSE_LIMIT, cancel));
+        tokio::select! {
+            _ = &mut cancel => return,
+            () = self.finish(plan) => {}
+        }
+        let _ = cancel.await;
     }
 
     /// Waits for all that are in hand and tells the broker.

@@ -74,6 +74,16 @@ impl Case {
         }
     }
 
+    /// How many turns each subject has in a round, and how long one is as a share of the usual. Latencies differ by a few
+    /// hundredths where single turns scatter by a tenth: many short ones tell more than a few long ones, since what else the
+    /// machine does comes and goes.
+    pub fn turns(self) -> (usize, f64) {
+        match self {
+            Case::Latency => (10, 0.25),
+            _ => (1, 1.0),
+        }
+    }
+
     /// Whether rates and latencies of all subjects are compared in it.
     pub fn compares(self) -> bool {
         !matches!(

@@ -127,7 +127,7 @@ impl<'a> Bench<'a> {
             running.push(self.start(case, subject, count).await?);
         }
         let mut failed = Vec::new();
-        for round in 0..self.rounds {
+        for turn in 0..self.rounds * case.turns().0 {
             // Nobody always comes after the same neighbour, who may have left work behind.
             let mut order: Vec<usize> = (0..running.len()).collect();
             fastrand::shuffle(&mut order);
@@ -136,7 +136,7 @@ impl<'a> Bench<'a> {
                 if failed.contains(&index) {
                     continue;
                 }
-                match self.turn(case, one, round == 0).await {
+                match self.turn(case, one, turn == 0).await {
                     Ok(result) => one.row.rounds.push(result),
                     Err(error) if one.row.subject == Subject::Daemon => return Err(error),
                     Err(error) => {
@@ -201,7 +201,8 @@ impl<'a> Bench<'a> {
             arguments.push("--requests=40".to_owned());
             arguments.push("--warm-up=2".to_owned());
         } else {
-            arguments.push(format!("--seconds={}", self.seconds));
+            let seconds = self.seconds * case.turns().1;
+            arguments.push(format!("--seconds={seconds}"));
             arguments.push(format!("--warm-up={window}"));
         }
         let driver = self.driver();
