@@ -74,12 +74,13 @@ impl Case {
         }
     }
 
-    /// How many turns each subject has in a round, and how long one is as a share of the usual. Latencies differ by a few
-    /// hundredths where single turns scatter by a tenth: many short ones tell more than a few long ones, since what else the
-    /// machine does comes and goes.
+    /// How many turns each subject has in a round, and how long one is as a share of the usual. What else the machine does
+    /// comes and goes, and single turns scatter by a tenth and more: many short ones tell more than a few long ones. The cases
+    /// whose goals are near have the most. What answers few times a second needs long ones.
     pub fn turns(self) -> (usize, f64) {
         match self {
-            Case::Latency => (10, 0.25),
+            Case::Latency | Case::Window256 => (10, 0.25),
+            Case::Persistent | Case::Window64 | Case::Body64K => (4, 0.25),
             _ => (1, 1.0),
         }
     }

@@ -84,6 +84,11 @@ impl<'a> Bench<'a> {
     ) -> Result<Self> {
         let pid = node.ctl(&["eval", "os:getpid()."])?;
         let broker = pid.trim().trim_matches('"').parse();
+        // As without the management plugin, which Debian's package leaves disabled: only for it are messages counted.
+        node.ctl(&[
+            "eval",
+            "application:set_env(rabbit, collect_statistics, none).",
+        ])?;
         let dir = target_dir()?.join(format!("bench-run-{}", process::id()));
         fs::create_dir_all(&dir).with_context(|| format!("creating {}", dir.display()))?;
         Ok(Self {
