@@ -14,8 +14,7 @@ use lapin::options::QueueDeclareOptions;
 use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
 use lapin::types::{FieldTable, ShortString};
 
-use crate::context::Context;
-use crate::vhost::permit_command;
+use crate::context::{Context, quoted};
 
 /// How long saying goodbye to the broker may take.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
@@ -99,6 +98,15 @@ pub fn not_connected(
          Make sure, that virtualhost is created.\n\
          RabbitMQ at {} {what}; run: {next}",
         params.address()
+    )
+}
+
+/// The command that gives a user all rights in a virtual host.
+pub fn permit_command(vhost: &str, user: &str) -> String {
+    format!(
+        "rabbitmqctl set_permissions -p {} {} '.*' '.*' '.*'",
+        quoted(vhost),
+        quoted(user)
     )
 }
 
