@@ -17,13 +17,10 @@ use signal_hook::consts::{
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::signal_name;
 
-use crate::context::Context;
+use crate::context::{Context, GRACE};
 use crate::error::exit;
 use crate::log_file::LogFile;
 use crate::pid_file::PidFile;
-
-/// How much longer than the drain time the body, and then `on_exit`, may take before the process is ended.
-pub(crate) const GRACE: Duration = Duration::from_secs(5);
 
 /// How long after the first signal SIGTERM is taken for the same request.
 const SAME_REQUEST: Duration = Duration::from_secs(1);

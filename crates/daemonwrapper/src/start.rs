@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::context::Context;
+use crate::context::{Context, GRACE};
 use crate::detach::{self, Side};
 use crate::error::{Error, exit};
 use crate::life::{self, Ending};
@@ -18,7 +18,7 @@ use crate::log::Log;
 use crate::pid_file::PidFile;
 use crate::report::{self, Listener, Outcome, Reporter};
 use crate::say;
-use crate::signals::{self, GRACE};
+use crate::signals;
 use crate::status_file::StatusFile;
 use crate::watch;
 use crate::wrapper::DaemonRunnerWrapper;

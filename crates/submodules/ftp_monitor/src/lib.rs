@@ -20,6 +20,7 @@ mod journal;
 mod message;
 pub mod messages;
 mod monitor;
+mod one_line;
 pub mod pairing;
 mod plan;
 pub mod report;

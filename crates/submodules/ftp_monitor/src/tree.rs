@@ -8,7 +8,7 @@ mod walk;
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -18,12 +18,7 @@ use rustix::io::Errno;
 use rustix::process::geteuid;
 
 use crate::journal::{Done, Id};
-use walk::Entry;
-
-/// How deep directories may be nested.
-const DEEPEST: usize = 64;
-/// How many files one import may have.
-const MOST: usize = 200_000;
+use walk::{Entry, MOST, failed, log, walk};
 
 const CLOSED_DIRECTORY: u32 = 0o555;
 const CLOSED_FILE: u32 = 0o444;
@@ -105,6 +100,20 @@ impl<'a> Tree<'a> {
             }
             Ok(())
         })
+    }
+
+    /// Goes through the tree; each directory gets this mode, if any, before it is read.
+    fn walk(
+        &self,
+        mode: Option<u32>,
+        visit: impl FnMut(Entry<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let enter = |directory: &OwnedFd, path: &Path| {
+            if let Some(mode) = mode {
+                self.own(directory, path, mode);
+            }
+        };
+        walk(&self.home, enter, visit)
     }
 
     fn list(&self, listing: &mut Listing, entry: Entry<'_>) -> Result<(), Error> {
@@ -278,11 +287,7 @@ impl<'a> Tree<'a> {
     }
 
     fn failed(&self, doing: &'static str, path: &Path, error: Errno) -> Error {
-        Error::Io {
-            doing,
-            path: self.home.path().join(path),
-            source: error.into(),
-        }
+        failed(&self.home, doing, path, error)
     }
 
     /// As text; what is no text in it is escaped.
@@ -329,13 +334,4 @@ fn id(stat: &Stat) -> Id {
 fn is_hidden_store(name: &OsStr) -> bool {
     let name = name.as_bytes();
     name.starts_with(b".in.") && name.ends_with(b".") && name.len() > 5
-}
-
-fn log(error: &Error) {
-    tracing::warn!("{}", one_line(error));
-}
-
-/// A text that may have names made by a user, fit for the log.
-pub(crate) fn one_line(error: &dyn std::fmt::Display) -> String {
-    error.to_string().replace(char::is_control, "?")
 }

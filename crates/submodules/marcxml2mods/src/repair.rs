@@ -6,10 +6,9 @@
 use crate::ConversionError;
 use crate::source::Source;
 use crate::text::threes;
-use crate::tree::{Element, Shape};
+use crate::tree::{Element, Shape, XLINK};
 use crate::writer::written_length;
 
-pub(crate) const XLINK: &str = "http://www.w3.org/1999/xlink";
 const MODS: &str = "http://www.loc.gov/mods/v3";
 const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
 const SCHEMAS: &str = "http://www.w3.org/2001/XMLSchema-instance http://www.w3.org/2001/XMLSchema.xsd \

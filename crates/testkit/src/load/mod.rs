@@ -13,10 +13,11 @@
 
 mod account;
 mod book;
+mod plan;
 mod publisher;
 mod reader;
+mod shared;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -28,69 +29,12 @@ use tokio::sync::Notify;
 
 pub use account::Account;
 use book::Book;
+pub use plan::LoadPlan;
+use shared::{LOOK_EVERY, Shared};
 
 use crate::{FaultProxy, Schema, Vhost};
 
-/// How long each step of connecting may take, and how long the broker may keep us waiting for a confirm.
-const STEP_WITHIN: Duration = Duration::from_secs(10);
-/// Pause before connecting again.
-const PAUSE: Duration = Duration::from_millis(200);
-/// How often a waiting [`Load`] looks whether all is done.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
-
-/// What a load is to be; [`LoadPlan::start`] begins it.
-#[derive(Clone, Debug)]
-pub struct LoadPlan {
-    requests: u64,
-    window: usize,
-    rate: Option<f64>,
-    work: Duration,
-    journal: Option<PathBuf>,
-}
-
 impl LoadPlan {
-    /// So many requests, at most 256 of them waiting for their confirm at once, as fast as can be, for which the daemon
-    /// has nothing to do.
-    pub fn new(requests: u64) -> LoadPlan {
-        LoadPlan {
-            requests,
-            window: 256,
-            rate: None,
-            work: Duration::ZERO,
-            journal: None,
-        }
-    }
-
-    /// As many requests as can be until [`Load::stop`]; give it a rate.
-    pub fn endless() -> LoadPlan {
-        Self::new(u64::MAX)
-    }
-
-    /// How many requests may wait for their confirms at once.
-    pub fn window(mut self, window: usize) -> LoadPlan {
-        self.window = window.max(1);
-        self
-    }
-
-    /// How many requests to publish a second. After an interruption it does not catch up.
-    pub fn rate(mut self, per_second: f64) -> LoadPlan {
-        self.rate = Some(per_second);
-        self
-    }
-
-    /// How long the daemon is to work at each request, in whole milliseconds.
-    pub fn work(mut self, work: Duration) -> LoadPlan {
-        self.work = work;
-        self
-    }
-
-    /// The file in which the test daemon notes every execution, given to it by the environment variable
-    /// `EDEPOSIT_PUPPET_JOURNAL`: one line an execution, the request's UUID and the execution's id.
-    pub fn journal(mut self, file: impl Into<PathBuf>) -> LoadPlan {
-        self.journal = Some(file.into());
-        self
-    }
-
     /// Begins. The schema must be declared; its output queue must have no other consumer.
     ///
     /// # Errors
@@ -123,25 +67,6 @@ impl LoadPlan {
             thread: Some(thread),
             begun: Instant::now(),
         })
-    }
-}
-
-/// What both sides of a load need.
-#[derive(Debug)]
-struct Shared {
-    plan: LoadPlan,
-    vhost: Vhost,
-    schema: Schema,
-    book: Book,
-    publishing: FaultProxy,
-    reading: FaultProxy,
-    stop: AtomicBool,
-    over: Notify,
-}
-
-impl Shared {
-    fn url(&self, proxy: &FaultProxy) -> String {
-        format!("{}?heartbeat=5", self.vhost.amqp_url_at(proxy.port()))
     }
 }
 

@@ -12,7 +12,7 @@ use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProper
 use serde_json::json;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::{LOOK_EVERY, PAUSE, STEP_WITHIN, Shared};
+use super::shared::{LOOK_EVERY, PAUSE, STEP_WITHIN, Shared};
 use crate::End;
 
 /// Goes on until all are published and confirmed.

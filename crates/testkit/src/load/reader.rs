@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use super::book::Read;
-use super::{PAUSE, STEP_WITHIN, Shared};
+use super::shared::{PAUSE, STEP_WITHIN, Shared};
 use crate::{Answer, End};
 
 /// Deliveries that may wait for their acknowledgement.

@@ -8,14 +8,12 @@ mod protocol;
 mod run;
 mod start;
 mod tally;
-
-use std::time::Duration;
+mod target;
 
 use anyhow::Result;
-use clap::{Args, Parser, Subcommand};
-use lapin::{Channel, Connection, ConnectionProperties};
+use clap::{Parser, Subcommand};
 
-use protocol::Protocol;
+use target::Target;
 
 /// Asks an echo daemon and measures its answers.
 #[derive(Parser)]
@@ -24,37 +22,6 @@ struct Arguments {
     target: Target,
     #[command(subcommand)]
     command: Command,
-}
-
-/// Who is asked, and how.
-#[derive(Args)]
-struct Target {
-    /// The virtual host's address.
-    #[arg(long)]
-    url: String,
-    #[arg(long, value_enum)]
-    protocol: Protocol,
-    /// Length of the text to be echoed, in bytes.
-    #[arg(long, default_value_t = 200)]
-    bytes: usize,
-    /// Requests that the broker keeps on disk.
-    #[arg(long)]
-    persistent: bool,
-    /// How long any answer may take, in seconds.
-    #[arg(long, default_value_t = 60.0)]
-    patience: f64,
-}
-
-impl Target {
-    async fn channel(&self) -> Result<(Connection, Channel)> {
-        let connection = Connection::connect(&self.url, ConnectionProperties::default()).await?;
-        let channel = connection.create_channel().await?;
-        Ok((connection, channel))
-    }
-
-    fn patience(&self) -> Duration {
-        Duration::from_secs_f64(self.patience)
-    }
 }
 
 #[derive(Subcommand)]

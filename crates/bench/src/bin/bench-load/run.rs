@@ -11,9 +11,9 @@ use lapin::types::FieldTable;
 use lapin::{Channel, Consumer};
 use tokio::time::timeout;
 
-use crate::Target;
 use crate::protocol::{ANSWERS, Question};
 use crate::tally::{Summary, Tally};
+use crate::target::Target;
 
 /// How much.
 #[derive(Args)]

@@ -12,9 +12,9 @@ use serde::Serialize;
 use std::os::unix::process::CommandExt;
 use tokio::time::timeout;
 
-use crate::Target;
 use crate::run::answers;
 use crate::tally::Tally;
+use crate::target::Target;
 
 /// What to start.
 #[derive(Args)]
