@@ -28,33 +28,6 @@ const KNOWN: &[&[&str]] = &[
         "crates/amqpdaemon/src/headers.rs",
         "crates/amqpdaemon/src/reply.rs",
     ],
-    &[
-        "crates/client/src/builder.rs",
-        "crates/client/src/client.rs",
-    ],
-    &["crates/client/src/inbox.rs", "crates/client/src/session.rs"],
-    &[
-        "crates/pikadaemon/src/daemon.rs",
-        "crates/pikadaemon/src/deliveries.rs",
-        "crates/pikadaemon/src/direct_replies.rs",
-        "crates/pikadaemon/src/live_session.rs",
-        "crates/pikadaemon/src/message.rs",
-        "crates/pikadaemon/src/parked.rs",
-        "crates/pikadaemon/src/publisher.rs",
-        "crates/pikadaemon/src/session.rs",
-        "crates/pikadaemon/src/settling.rs",
-        "crates/pikadaemon/src/watch.rs",
-    ],
-    &[
-        "crates/pikadaemon/src/guard.rs",
-        "crates/pikadaemon/src/guard/frames.rs",
-        "crates/pikadaemon/src/guard/handshake.rs",
-    ],
-    // Its settings are.
-    &[
-        "crates/submodules/antivirus/src/clamd_conf.rs",
-        "crates/submodules/antivirus/src/settings.rs",
-    ],
 ];
 
 fn root() -> PathBuf {
