@@ -6,8 +6,8 @@ use std::num::NonZeroU32;
 use edeposit_marc::xml::excerpt;
 use edeposit_settings::shown_url;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use reqwest::redirect::{Attempt, Policy};
 use reqwest::Client;
+use reqwest::redirect::{Attempt, Policy};
 
 use crate::settings::is_web_address;
 use crate::{AlephError, Settings, SetupError};
