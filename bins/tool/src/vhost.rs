@@ -1,20 +1,20 @@
 //! Creating a virtual host that is missing, or opening one that the user may not enter.
 
 use anyhow::{Result, anyhow};
-use edeposit_pikadaemon::{ConnectError, ConnectionParams, Link};
+use edeposit_amqp::{ConnectError, ConnectionParams, Link};
 
-use crate::broker::{Failure, cannot_connect};
+use crate::broker::{Failure, cannot_connect, permit_command};
 use crate::context::{Context, quoted};
 use crate::management::Management;
 use crate::output::remark;
 
 /// Connects, after creating the virtual host if need be.
 pub async fn connect_or_create(context: &Context, params: &ConnectionParams) -> Result<Link> {
-    match edeposit_pikadaemon::connect(params).await {
+    match edeposit_amqp::connect(params).await {
         Ok(link) => Ok(link),
         Err(error) if Failure::of(&error) != Failure::Connection => {
             create(context, params, &error).await?;
-            edeposit_pikadaemon::connect(params)
+            edeposit_amqp::connect(params)
                 .await
                 .map_err(|error| cannot_connect(params, &error))
         }
@@ -62,13 +62,4 @@ fn commands(vhost: &str, user: &str, missing: bool) -> String {
     let add = format!("  rabbitmqctl add_vhost {}\n", quoted(vhost));
     let permit = format!("  {}", permit_command(vhost, user));
     if missing { add + &permit } else { permit }
-}
-
-/// The command that gives a user all rights in a virtual host.
-pub fn permit_command(vhost: &str, user: &str) -> String {
-    format!(
-        "rabbitmqctl set_permissions -p {} {} '.*' '.*' '.*'",
-        quoted(vhost),
-        quoted(user)
-    )
 }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use edeposit_pikadaemon::get_con_params;
+use edeposit_amqp::get_con_params;
 use edeposit_settings::Settings;
 use tokio::sync::Semaphore;
 
 use crate::client::Shared;
+use crate::destination::Destination;
 use crate::pending::Pending;
-use crate::session::Plan;
 use crate::supervisor::Supervisor;
 use crate::{Client, ConnectError, Replies};
 
@@ -26,8 +26,23 @@ pub struct Builder<'a> {
     name: Option<String>,
 }
 
+impl Client {
+    /// Connects to where the settings have the submodule, with the defaults of [`Builder`].
+    ///
+    /// # Errors
+    /// The broker cannot be reached or refuses. Later losses are repaired.
+    pub async fn connect(settings: &Settings, submodule: &str) -> Result<Self, ConnectError> {
+        Self::builder(settings, submodule).connect().await
+    }
+
+    /// A client with options.
+    pub fn builder<'a>(settings: &'a Settings, submodule: &'a str) -> Builder<'a> {
+        Builder::new(settings, submodule)
+    }
+}
+
 impl<'a> Builder<'a> {
-    pub(crate) fn new(settings: &'a Settings, submodule: &'a str) -> Self {
+    fn new(settings: &'a Settings, submodule: &'a str) -> Self {
         Self {
             settings,
             submodule,
@@ -77,16 +92,17 @@ impl<'a> Builder<'a> {
         if !is_name(&name) {
             return Err(ConnectError::Name { name });
         }
-        let plan = Arc::new(Plan {
+        let destination = Arc::new(Destination {
             params,
             submodule,
             replies: Some(self.replies),
             name,
         });
         let pending = Arc::new(Pending::default());
-        let supervisor = Supervisor::start(Arc::clone(&plan), Arc::clone(&pending)).await?;
+        let supervisor = Supervisor::start(Arc::clone(&destination), Arc::clone(&pending), false);
+        supervisor.first().await?;
         let shared = Shared {
-            plan,
+            destination,
             replies: self.replies,
             pending,
             permits: Arc::new(Semaphore::new(self.max_in_flight)),

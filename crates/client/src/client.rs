@@ -3,17 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use edeposit_settings::Settings;
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::call::decode;
 use crate::confirmed::{Deadline, Parcel, message, publish};
+use crate::destination::Destination;
 use crate::inbox::{own_key, queue_name};
 use crate::pending::Pending;
-use crate::session::{DIRECT, Plan};
+use crate::session::DIRECT;
 use crate::supervisor::Supervisor;
-use crate::{Builder, Call, CallError, ConnectError, RawCall, Replies, Request};
+use crate::{Call, CallError, RawCall, Replies, Request};
 
 /// Calls the daemon of one submodule. Cheap to clone; clones share the connections, which are closed when the last one is
 /// dropped or by [`Client::close`]. What it guarantees is in the crate's documentation.
@@ -24,7 +24,7 @@ pub struct Client {
 }
 
 pub(crate) struct Shared {
-    pub(crate) plan: Arc<Plan>,
+    pub(crate) destination: Arc<Destination>,
     pub(crate) replies: Replies,
     pub(crate) pending: Arc<Pending>,
     pub(crate) permits: Arc<Semaphore>,
@@ -37,19 +37,6 @@ impl Client {
             shared: Arc::new(shared),
             deadline,
         }
-    }
-
-    /// Connects to where the settings have the submodule, with the defaults of [`Builder`].
-    ///
-    /// # Errors
-    /// The broker cannot be reached or refuses. Later losses are repaired.
-    pub async fn connect(settings: &Settings, submodule: &str) -> Result<Self, ConnectError> {
-        Self::builder(settings, submodule).connect().await
-    }
-
-    /// A client with options.
-    pub fn builder<'a>(settings: &'a Settings, submodule: &'a str) -> Builder<'a> {
-        Builder::new(settings, submodule)
     }
 
     /// The same client, on the same connections, whose calls may take this long.
@@ -116,8 +103,8 @@ impl Client {
         let permit = Arc::new(self.permit(&deadline).await?);
         let mut waiting = self.shared.pending.register();
         let parcel = self.shared.request(&waiting.uuid, body, &permit);
-        let sessions = self.shared.supervisor.sessions.clone();
-        let (live, ahead) = match publish(sessions, parcel, deadline).await {
+        let standing = self.shared.supervisor.standing();
+        let (live, ahead) = match publish(standing, parcel, deadline).await {
             Ok(live) => (Some(live), None),
             // The confirm was lost, but an answer proves more than it would have.
             Err(error) => match waiting.next_now() {
@@ -148,7 +135,7 @@ impl Client {
         let deadline = Deadline::after(self.deadline);
         let permit = Arc::new(self.permit(&deadline).await?);
         let uuid = uuid::Uuid::new_v4();
-        let submodule = &self.shared.plan.submodule;
+        let submodule = &self.shared.destination.submodule;
         let parcel = Parcel {
             exchange: submodule.exchange.clone(),
             routing_key: submodule.in_key.clone(),
@@ -156,8 +143,8 @@ impl Client {
             submodule: submodule.name.clone(),
             _permit: Some(permit),
         };
-        let sessions = self.shared.supervisor.sessions.clone();
-        publish(sessions, parcel, deadline).await?;
+        let standing = self.shared.supervisor.standing();
+        publish(standing, parcel, deadline).await?;
         Ok(uuid.to_string())
     }
 
@@ -198,9 +185,9 @@ impl Shared {
         body: Vec<u8>,
         permit: &Arc<OwnedSemaphorePermit>,
     ) -> Parcel {
-        let Plan {
+        let Destination {
             submodule, name, ..
-        } = &*self.plan;
+        } = &*self.destination;
         let mut message = message(*uuid, body);
         let mut routing_key = submodule.in_key.clone();
         let reply_to = match self.replies {
