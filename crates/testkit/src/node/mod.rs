@@ -27,7 +27,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
 
-use crate::{poll_until, target_dir};
+use crate::{PATIENCE, poll_until, target_dir};
 pub use cluster::Cluster;
 use cluster::Seat;
 pub use control::Alarm;
@@ -42,9 +42,6 @@ pub const SHARED_NODE_VARIABLE: &str = "EDEPOSIT_TEST_NODE";
 /// Where Debian's package has the server itself; the wrapper in /usr/sbin insists on its own user.
 const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
 const CTL: &str = "/usr/lib/rabbitmq/bin/rabbitmqctl";
-
-/// How long a node may take to answer. It takes about five seconds on two idle cores.
-const START_WITHIN: Duration = Duration::from_secs(60);
 
 /// How often a start is tried when somebody took one of the chosen ports in the meantime.
 const START_TRIES: u32 = 3;
@@ -176,7 +173,7 @@ impl RabbitNode {
     }
 
     fn wait_until_ready(&self) -> Result<()> {
-        poll_until("the private RabbitMQ node answers", START_WITHIN, || {
+        poll_until("the private RabbitMQ node answers", PATIENCE, || {
             if self.is_ready() {
                 return Ok(Some(()));
             }
