@@ -1,15 +1,14 @@
 //! What the end-to-end tests share: a world of one virtual host, one daemon and its callers.
 
-use std::path::Path;
-use std::time::Duration;
+mod gate;
 
 use anyhow::{Context, Result};
 use edeposit_testkit::xserver::{Catalogue, XServer};
 use edeposit_testkit::{Caller, DaemonUnderTest, RabbitNode, Schema, Vhost, wait_until};
 use serde_json::{Value, json};
 
-/// Long enough for a busy machine; nothing that works takes as long.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub use edeposit_testkit::PATIENCE;
+pub use gate::Gate;
 
 /// A daemon with a virtual host of its own. Dropping it ends the daemon, then deletes the virtual host.
 pub struct World {
@@ -95,18 +94,6 @@ impl World {
 /// It cannot be started.
 pub fn catalogue() -> Result<XServer> {
     XServer::start(Catalogue::built_in()?)
-}
-
-/// A file of recorded wire data, see `vectors/README.md`.
-///
-/// # Errors
-/// It is missing or no JSON.
-pub fn vectors(file: &str) -> Result<Vec<Value>> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("vectors")
-        .join(file);
-    let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    Ok(serde_json::from_str(&text)?)
 }
 
 impl World {

@@ -2,6 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -15,6 +16,8 @@ enum Request {
     Echo { text: String },
     /// Answers after some time.
     Sleep { milliseconds: u64 },
+    /// Answers once there is this file.
+    Wait { file: PathBuf },
     /// Blocks its thread, as no handler should.
     Block { milliseconds: u64 },
     /// Panics.
@@ -56,6 +59,12 @@ async fn react(request: Request, sendback: Sendback) -> Result<Anything, Excepti
         Request::Sleep { milliseconds } => {
             tokio::time::sleep(Duration::from_millis(milliseconds)).await;
             echo("slept".to_owned())
+        }
+        Request::Wait { file } => {
+            while !file.exists() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            echo("waited".to_owned())
         }
         Request::Block { milliseconds } => {
             std::thread::sleep(Duration::from_millis(milliseconds));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use edeposit_client::{Call, CallError, Client, ConnectError, Replies, Request};
 use edeposit_testkit::{RabbitNode, wait_until};
-use edeposit_tests::{PATIENCE, World};
+use edeposit_tests::{Gate, PATIENCE, World};
 use futures::StreamExt;
 use lapin::options::{BasicConsumeOptions, BasicPublishOptions};
 use lapin::types::FieldTable;
@@ -214,18 +214,19 @@ async fn with_a_daemon_that_marks_nothing_the_types_tell() -> Result<()> {
 #[tokio::test]
 async fn a_deadline_says_what_is_known_of_the_request() -> Result<()> {
     let (world, client) = puppet(Replies::SharedExchange).await?;
-    let slow = Ask::Sleep { milliseconds: 1000 };
-    let limit = Duration::from_millis(300);
-    let late: Result<Echoed, _> = client.call_within(&slow, limit).await;
+    let gate = Gate::new(&world.daemon);
+    let limit = Duration::from_secs(3);
+    let late: Result<Echoed, _> = client.call_within(&gate, limit).await;
     let Err(late) = late else { bail!("{late:?}") };
     assert!(
         matches!(&late, CallError::TimedOut { request: Request::Confirmed, after } if *after == limit)
     );
     assert_eq!(
         late.to_string(),
-        "no answer within 0.3 s; RabbitMQ has confirmed the request, so it will be carried out"
+        "no answer within 3 s; RabbitMQ has confirmed the request, so it will be carried out"
     );
     assert_eq!(client.in_flight(), 0);
+    gate.open()?;
     wait_until("the late answer is counted", PATIENCE, async || {
         client.unclaimed() == 1
     })
@@ -243,8 +244,8 @@ async fn a_full_client_makes_the_next_calls_wait() -> Result<()> {
         .max_in_flight(1)
         .connect()
         .await?;
-    let slow = Ask::Sleep { milliseconds: 600 };
-    let first: Call<Value, Echoed> = client.call_with_progress(&slow).await?;
+    let gate = Gate::new(&world.daemon);
+    let first: Call<Value, Echoed> = client.call_with_progress(&gate).await?;
     let refused: Result<Echoed, _> = client
         .call_within(&echo("x"), Duration::from_millis(100))
         .await;
@@ -260,15 +261,17 @@ async fn a_full_client_makes_the_next_calls_wait() -> Result<()> {
     );
     let second = client.clone();
     let second = tokio::spawn(async move { second.call::<_, Echoed>(&echo("second")).await });
-    assert_eq!(first.answer().await?.text, "slept");
+    gate.open()?;
+    assert_eq!(first.answer().await?.text, "waited");
     assert_eq!(second.await??.text, "second");
 
     // A call that is dropped gives its place to the next.
-    let dropped: Call<Value, Echoed> = client.call_with_progress(&slow).await?;
+    let gate = Gate::new(&world.daemon);
+    let dropped: Call<Value, Echoed> = client.call_with_progress(&gate).await?;
     drop(dropped);
     let answer: Echoed = client.call_within(&echo("next"), PATIENCE).await?;
     assert_eq!(answer.text, "next");
-    Ok(())
+    gate.open()
 }
 
 #[tokio::test]

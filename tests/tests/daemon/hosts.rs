@@ -1,22 +1,16 @@
 //! Several nodes in `RABBITMQ_HOST`, and hosts with several addresses: whichever works is used.
 
 use std::net::{TcpListener, ToSocketAddrs};
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use edeposit_client::Client;
 use edeposit_settings::Settings;
-use edeposit_testkit::{End, FaultProxy, RabbitNode, wait_until};
+use edeposit_testkit::{ClosedPort, End, FaultProxy, RabbitNode, wait_until};
 use edeposit_tests::{PATIENCE, World};
 use serde_json::{Value, json};
 
 const ECHO: &str = r#"{"__nt_name": "Echo", "text": "x"}"#;
 const TOOL: &str = "edeposit_amqp_tool";
-
-/// A port where nothing listens.
-fn closed() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
-}
 
 fn broker() -> Result<u16> {
     Ok(RabbitNode::shared()?.amqp_port())
@@ -69,7 +63,8 @@ async fn assert_answers(world: &World) -> Result<()> {
 #[tokio::test]
 async fn fault_11_first_closed() -> Result<()> {
     let second = format!("127.0.0.1:{}", broker()?);
-    let hosts = format!("127.0.0.1:{}, {second}", closed()?);
+    let closed = ClosedPort::new()?;
+    let hosts = format!("{}, {second}", closed.address());
     let management = RabbitNode::shared()?.management_url();
     let world = puppet(&hosts, &json!({ "RABBITMQ_MANAGEMENT_URL": management })).await?;
     world.start().await?;
@@ -97,14 +92,11 @@ async fn fault_11_first_silent() -> Result<()> {
     let second = format!("127.0.0.1:{}", broker()?);
     let hosts = format!("{},{second}", silent.local_addr()?);
     let world = puppet(&hosts, &json!({ "RABBITMQ_CONNECT_TIMEOUT": 1 })).await?;
-    let since = Instant::now();
     world.start().await?;
-    // Once for both connections of the session, with room for a slow machine.
-    assert!(
-        since.elapsed() < Duration::from_secs(10),
-        "{:?}",
-        since.elapsed()
-    );
+    // Tried once for both connections of the session.
+    silent.set_nonblocking(true)?;
+    let tries = std::iter::from_fn(|| silent.accept().ok()).count();
+    assert_eq!(tries, 1);
     assert_eq!(consumed_node(&world).context("no line")?, second);
     assert_answers(&world).await
 }
@@ -112,7 +104,8 @@ async fn fault_11_first_silent() -> Result<()> {
 /// Injected: both nodes go away, the second comes back. It is used within one step of the back-off.
 #[tokio::test(flavor = "multi_thread")]
 async fn fault_11_second_comes_back() -> Result<()> {
-    let (first, second) = (closed()?, closed()?);
+    let closed = [ClosedPort::new()?, ClosedPort::new()?];
+    let [first, second] = closed.each_ref().map(ClosedPort::port);
     let relay = relay_at(second)?;
     let world = puppet(&format!("127.0.0.1:{first},127.0.0.1:{second}"), &json!({})).await?;
     world.daemon.run(&["start", "-v"])?.success()?;
@@ -139,7 +132,8 @@ async fn fault_11_second_comes_back() -> Result<()> {
 /// Injected: the first node is away and comes back later. The next session uses it.
 #[tokio::test(flavor = "multi_thread")]
 async fn fault_11_first_comes_back() -> Result<()> {
-    let (first, second) = (closed()?, closed()?);
+    let closed = [ClosedPort::new()?, ClosedPort::new()?];
+    let [first, second] = closed.each_ref().map(ClosedPort::port);
     let relay = relay_at(second)?;
     let world = puppet(&format!("127.0.0.1:{first},127.0.0.1:{second}"), &json!({})).await?;
     world.start().await?;
@@ -163,7 +157,8 @@ async fn fault_11_first_comes_back() -> Result<()> {
 /// Injected: no node is up. `start` fails with one line that names each of them and why.
 #[tokio::test]
 async fn fault_11_all_down_at_the_start() -> Result<()> {
-    let (first, second) = (closed()?, closed()?);
+    let closed = [ClosedPort::new()?, ClosedPort::new()?];
+    let [first, second] = closed.each_ref().map(ClosedPort::port);
     let world = puppet(
         &format!("127.0.0.1:{first}, localhost:{second}"),
         &json!({}),
@@ -190,7 +185,8 @@ async fn fault_11_all_down_at_the_start() -> Result<()> {
 /// Injected: one node is down, the other refuses the login. That is what counts, even with `--wait`.
 #[tokio::test]
 async fn fault_11_a_refused_login_on_any_node_is_told() -> Result<()> {
-    let hosts = format!("127.0.0.1:{},127.0.0.1:{}", closed()?, broker()?);
+    let closed = ClosedPort::new()?;
+    let hosts = format!("{},127.0.0.1:{}", closed.address(), broker()?);
     let world = puppet(&hosts, &json!({ "RABBITMQ_USER_PASSWORD": "TopSecret" })).await?;
     let start = world.daemon.run(&["start", "--wait"])?;
     assert_eq!(start.code, Some(1), "{}", start.stderr);
@@ -245,13 +241,7 @@ async fn fault_09_a_name_that_does_not_resolve() -> Result<()> {
         &json!({ "RABBITMQ_CONNECT_TIMEOUT": 2 }),
     )
     .await?;
-    let since = Instant::now();
     let start = world.daemon.start()?;
-    assert!(
-        since.elapsed() < Duration::from_secs(10),
-        "{:?}",
-        since.elapsed()
-    );
     assert_eq!(start.code, Some(1));
     assert_eq!(start.stderr.lines().count(), 1, "{}", start.stderr);
     assert!(

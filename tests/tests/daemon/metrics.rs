@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use edeposit_testkit::{FaultProxy, wait_until};
+use edeposit_testkit::{ClosedPort, FaultProxy, wait_until};
 use edeposit_tests::{PATIENCE, World};
 use lapin::BasicProperties;
 use rustix::process::Signal;
@@ -16,9 +15,6 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 const ECHO: &str = r#"{"__nt_name": "Echo", "text": "x"}"#;
-
-/// A probe waits no longer than this for its answer.
-const PROBE_WITHIN: Duration = Duration::from_secs(3);
 
 /// Where the log says that the metrics are.
 fn address(world: &World) -> Result<SocketAddr> {
@@ -37,7 +33,7 @@ async fn exchange(to: SocketAddr, bytes: &[u8]) -> Result<String> {
         let _ = stream.read_to_end(&mut answer).await;
         Ok(String::from_utf8_lossy(&answer).into_owned())
     };
-    timeout(PROBE_WITHIN, exchanging)
+    timeout(PATIENCE, exchanging)
         .await
         .context("no answer in time")?
 }
@@ -315,8 +311,8 @@ async fn health_follows_the_session() -> Result<()> {
 
 #[tokio::test]
 async fn waiting_for_the_first_session_is_no_health() -> Result<()> {
-    let closed = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-    let world = World::puppet(&json!({ "RABBITMQ_PORT": closed })).await?;
+    let closed = ClosedPort::new()?;
+    let world = World::puppet(&json!({ "RABBITMQ_PORT": closed.port() })).await?;
     world
         .daemon
         .run(&["start", "--wait", "--metrics", "0"])?

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::Result;
-use edeposit_testkit::{FaultProxy, poll_until};
+use edeposit_testkit::{ClosedPort, FaultProxy, poll_until};
 use edeposit_tests::{PATIENCE, World};
 use rustix::process::Signal;
 use serde_json::json;
@@ -200,11 +200,15 @@ async fn a_wrong_password_is_said_but_not_shown() -> Result<()> {
 
 #[tokio::test]
 async fn an_unreachable_broker_is_said() -> Result<()> {
-    let closed = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-    let world = World::aleph(NOWHERE, &json!({ "RABBITMQ_PORT": closed })).await?;
+    let closed = ClosedPort::new()?;
+    let world = World::aleph(NOWHERE, &json!({ "RABBITMQ_PORT": closed.port() })).await?;
     assert_fails(
         &world,
-        &["can't reach RabbitMQ", &closed.to_string(), "RABBITMQ_PORT"],
+        &[
+            "can't reach RabbitMQ",
+            &closed.port().to_string(),
+            "RABBITMQ_PORT",
+        ],
     )?;
     let stderr = world.daemon.start()?.stderr;
     assert_eq!(stderr.matches("refused").count(), 1, "{stderr}");
@@ -287,9 +291,8 @@ async fn fault_51_broken_settings_do_not_take_a_running_daemon_down() -> Result<
 #[tokio::test]
 async fn with_wait_it_waits_for_the_broker() -> Result<()> {
     // A port that is closed now and leads to the broker later.
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let port = listener.local_addr()?.port();
-    drop(listener);
+    let closed = ClosedPort::new()?;
+    let port = closed.port();
     let world = World::aleph(NOWHERE, &json!({ "RABBITMQ_PORT": port })).await?;
     let start = world.daemon.run(&["start", "--wait"])?;
     assert_eq!(start.code, Some(0), "{}", start.stderr);

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use edeposit_testkit::{Cluster, LoadPlan, QueueType, Schema, wait_until};
-use edeposit_tests::{PATIENCE, World};
+use edeposit_testkit::{Cluster, LoadPlan, QueueType, Schema, random, wait_until};
+use edeposit_tests::{Gate, PATIENCE, World};
 use serde_json::json;
 
 use crate::world::{
@@ -17,7 +17,8 @@ async fn fault_12_connections_closed_by_the_operator() -> Result<()> {
     let world = World::puppet(&quick()).await?;
     world.daemon.start()?.success()?;
     let caller = world.caller().await?;
-    let request = in_hand(&world, &caller, sleep(1500)).await?;
+    let gate = Gate::new(&world.daemon);
+    let request = in_hand(&world, &caller, gate.request()).await?;
     drop(caller);
     wait_until(
         "both connections are listed and closed",
@@ -31,6 +32,7 @@ async fn fault_12_connections_closed_by_the_operator() -> Result<()> {
     )
     .await?;
     until_logged(&world, NO_SESSION, 0).await?;
+    gate.open()?;
     world.until_consuming().await?;
     let caller = world.caller().await?;
     answered(&world, &caller, &request).await?;
@@ -70,6 +72,7 @@ async fn fault_13_stopped_and_started() -> Result<()> {
 #[tokio::test]
 async fn fault_14_killed_under_load() -> Result<()> {
     const ROUNDS: usize = 3;
+    let mut random = random();
     let (node, mut world) = alone().await?;
     let journal = world.daemon.home().join("journal");
     world.daemon.set_env("EDEPOSIT_PUPPET_JOURNAL", &journal);
@@ -85,7 +88,7 @@ async fn fault_14_killed_under_load() -> Result<()> {
             load.account().answered_once > before + 100
         })
         .await?;
-        tokio::time::sleep(Duration::from_millis(u64::from(random() % 700))).await;
+        tokio::time::sleep(Duration::from_millis(random.u64(..700))).await;
         node.kill()?;
         node.start_again()?;
     }
@@ -93,11 +96,6 @@ async fn fault_14_killed_under_load() -> Result<()> {
     println!("{account}");
     assert!(account.exceptions.is_empty(), "{account}");
     world.until_consuming().await
-}
-
-/// A different number each time; what it was does not matter.
-fn random() -> u32 {
-    uuid::Uuid::new_v4().as_fields().0
 }
 
 /// One node of three is killed under load, queues being of type quorum, the daemon's own first: it goes on as soon as it
@@ -152,12 +150,14 @@ async fn fault_21_queue_deleted() -> Result<()> {
 async fn fault_22_exchange_deleted() -> Result<()> {
     let world = World::puppet(&quick()).await?;
     let caller = world.start().await?;
-    let request = in_hand(&world, &caller, sleep(1500)).await?;
+    let gate = Gate::new(&world.daemon);
+    let request = in_hand(&world, &caller, gate.request()).await?;
     world.vhost.delete_exchange("puppet")?;
+    gate.open()?;
     until_logged(&world, "has no exchange 'puppet'", 0).await?;
     until_holds(&world.vhost, "daemon", 1).await?;
     world.vhost.declare(&world.schema).await?;
-    assert_eq!(answered(&world, &caller, &request).await?["text"], "slept");
+    assert_eq!(answered(&world, &caller, &request).await?["text"], "waited");
     Ok(())
 }
 
@@ -167,8 +167,10 @@ async fn fault_22_exchange_deleted() -> Result<()> {
 async fn fault_23_binding_removed() -> Result<()> {
     let world = World::puppet(&quick()).await?;
     let caller = world.start().await?;
-    let request = in_hand(&world, &caller, sleep(1000)).await?;
+    let gate = Gate::new(&world.daemon);
+    let request = in_hand(&world, &caller, gate.request()).await?;
     world.vhost.unbind("plone", "puppet", "result").await?;
+    gate.open()?;
     until_holds(&world.vhost, "daemon.parked", 1).await?;
     until_logged(&world, "no queue takes this answer; it is parked", 0).await?;
     wait_until("the request is settled", PATIENCE, async || {
@@ -190,7 +192,7 @@ async fn fault_23_binding_removed() -> Result<()> {
         parked.header("x-edeposit-routing-key").as_deref(),
         Some("result")
     );
-    assert_eq!(parked.json()?["text"], "slept");
+    assert_eq!(parked.json()?["text"], "waited");
     Ok(())
 }
 
@@ -242,9 +244,11 @@ async fn fault_25_channel_error_in_the_consumer() -> Result<()> {
     world.daemon.start()?.success()?;
     node.set_consumer_timeout(Duration::from_secs(1800))?;
     let caller = world.caller().await?;
-    let request = in_hand(&world, &caller, sleep(3000)).await?;
+    let gate = Gate::new(&world.daemon);
+    let request = in_hand(&world, &caller, gate.request()).await?;
     node.eval("[P ! tick || P <- rabbit_channel:list()].")?;
     until_logged(&world, NO_SESSION, 0).await?;
+    gate.open()?;
     answered(&world, &caller, &request).await.map(drop)
 }
 

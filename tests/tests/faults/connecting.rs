@@ -6,7 +6,6 @@ use std::net::{Shutdown, TcpListener};
 use std::process::Command;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use edeposit_pikadaemon::{
@@ -59,15 +58,8 @@ async fn fault_01_nothing_listens() -> Result<()> {
     proxy.cut(End::Fin);
     until_logged(&world, NO_SESSION, 2).await?;
     let pid = world.daemon.pid().context("a pid")?;
-    let begun = Instant::now();
     world.daemon.signal(Signal::TERM)?;
-    poll_until("it has ended", PATIENCE, || Ok((!alive(pid)).then_some(())))?;
-    assert!(
-        begun.elapsed() < Duration::from_secs(5),
-        "{:?}",
-        begun.elapsed()
-    );
-    Ok(())
+    poll_until("it has ended", PATIENCE, || Ok((!alive(pid)).then_some(())))
 }
 
 fn alive(pid: i32) -> bool {
@@ -96,7 +88,6 @@ async fn fault_02_a_socket_that_says_nothing() -> Result<()> {
 async fn fault_02_a_broker_that_is_frozen() -> Result<()> {
     let (node, world) = alone().await?;
     node.freeze()?;
-    let begun = Instant::now();
     let refused = world.daemon.start()?;
     assert_ne!(refused.code, Some(0));
     assert!(
@@ -104,7 +95,6 @@ async fn fault_02_a_broker_that_is_frozen() -> Result<()> {
         "{}",
         refused.stderr
     );
-    assert!(begun.elapsed() < Duration::from_secs(10));
     assert_eq!(world.daemon.run(&["start", "--wait"])?.code, Some(0));
     until_logged(&world, "did not answer within 1 s", 0).await?;
     node.thaw()?;
@@ -355,7 +345,6 @@ async fn fault_09_the_host_has_no_address() -> Result<()> {
     let world = World::puppet(&json!({})).await?;
     let settings = quick_and(json!({ "RABBITMQ_HOST": "broker.invalid" }));
     world.daemon.connect_to(&world.vhost, "PUPPET", &settings)?;
-    let begun = Instant::now();
     let start = world.daemon.start()?;
     assert_ne!(start.code, Some(0));
     assert!(
@@ -363,7 +352,6 @@ async fn fault_09_the_host_has_no_address() -> Result<()> {
         "{}",
         start.stderr
     );
-    assert!(begun.elapsed() < Duration::from_secs(10));
     Ok(())
 }
 

@@ -1,7 +1,5 @@
 //! Requests made to do harm by their properties, and requests that are easily taken for others.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result};
 use edeposit_testkit::{DaemonUnderTest, RabbitNode, Request, Schema, wait_for, wait_until};
 use edeposit_tests::{PATIENCE, World};
@@ -199,7 +197,7 @@ async fn fault_40_sigterm_in_back_off_with_a_handler_at_work() -> Result<()> {
     })
     .await?;
     daemon.signal(Signal::TERM)?;
-    assert_eq!(daemon.wait_foreground(Duration::from_secs(10))?, Some(75));
+    assert_eq!(daemon.wait_foreground(PATIENCE)?, Some(75));
     node.start_again()?;
     Ok(())
 }

@@ -4,14 +4,13 @@
 use std::fs;
 use std::net::TcpListener;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use edeposit_testkit::{
-    Caller, DaemonUnderTest, FaultProxy, RabbitNode, Schema, fake_time_library, poll_until,
-    wait_until,
+    Alarm, Caller, DaemonUnderTest, FaultProxy, RabbitNode, Schema, fake_time_library, poll_until,
+    skip, wait_until,
 };
-use edeposit_tests::{PATIENCE, World};
+use edeposit_tests::{Gate, PATIENCE, World};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -56,18 +55,15 @@ async fn in_foreground(settings: &Value) -> Result<(World, Caller)> {
     Ok((world, caller))
 }
 
-/// Ends within so many seconds after SIGTERM, with this exit code, and leaves no PID file.
-fn ends(world: &mut World, seconds: u64, code: i32) -> Result<()> {
-    let begin = Instant::now();
+/// Ends after SIGTERM, with this exit code, and leaves no PID file.
+fn ends(world: &mut World, code: i32) -> Result<()> {
     world.daemon.signal(Signal::TERM)?;
     let ended = world.daemon.wait_foreground(PATIENCE)?;
-    let took = begin.elapsed();
     ensure!(
         ended == Some(code),
         "exit code {ended:?}, {}",
         world.daemon.log()
     );
-    ensure!(took < Duration::from_secs(seconds), "it took {took:?}");
     ensure!(!world.daemon.pid_file().exists());
     Ok(())
 }
@@ -77,7 +73,7 @@ fn ends(world: &mut World, seconds: u64, code: i32) -> Result<()> {
 async fn fault_40_sigterm_idle() -> Result<()> {
     let (mut world, caller) = in_foreground(&json!({})).await?;
     assert!(!caller.call(ECHO).await?.is_exception());
-    ends(&mut world, 5, 0)
+    ends(&mut world, 0)
 }
 
 /// SIGTERM twice at once in a job: it is answered nevertheless.
@@ -105,19 +101,22 @@ async fn fault_40_sigterm_in_back_off() -> Result<()> {
     let (mut world, _caller) = in_foreground(&json!({ "RABBITMQ_PORT": relay.port() })).await?;
     drop(relay);
     until_logged(&world, "no session with RabbitMQ")?;
-    ends(&mut world, 5, 0)
+    ends(&mut world, 0)
 }
 
 /// SIGTERM while a peer accepts the connection and says nothing: code 0, soon, though the time-out is long.
 #[tokio::test]
 async fn fault_40_sigterm_during_connect() -> Result<()> {
     let silent = TcpListener::bind("127.0.0.1:0")?;
-    let settings =
-        json!({ "RABBITMQ_PORT": silent.local_addr()?.port(), "RABBITMQ_CONNECT_TIMEOUT": 60 });
+    // Far longer than the end of the daemon is waited for.
+    let settings = json!({
+        "RABBITMQ_PORT": silent.local_addr()?.port(),
+        "RABBITMQ_CONNECT_TIMEOUT": 10 * PATIENCE.as_secs(),
+    });
     let mut world = World::puppet(&settings).await?;
     world.daemon.start_in_foreground(&[])?;
     let (_stream, _) = silent.accept()?;
-    ends(&mut world, 5, 0)
+    ends(&mut world, 0)
 }
 
 /// SIGTERM while the broker is short of memory and takes no answers: given up in the drain time with code 75, and the
@@ -139,12 +138,14 @@ async fn fault_40_sigterm_blocked_by_a_memory_alarm() -> Result<()> {
     world.daemon.start_in_foreground(&[])?;
     world.until_consuming().await?;
     let caller = world.caller().await?;
-    caller.publish(&sleep_request(&caller, 5000)).await?;
+    let gate = Gate::new(&world.daemon);
+    caller.publish(&caller.request(gate.request())).await?;
     world.until_ready(0).await?;
-    node.ctl(&["set_vm_memory_high_watermark", "0.0001"])?;
+    node.raise(Alarm::Memory)?;
+    gate.open()?;
     until_logged(&world, "RabbitMQ has blocked publishing")?;
-    ends(&mut world, 12, 75)?;
-    node.ctl(&["set_vm_memory_high_watermark", "0.4"])?;
+    ends(&mut world, 75)?;
+    node.clear(Alarm::Memory)?;
     wait_until(
         "the request is back",
         PATIENCE,
@@ -211,7 +212,7 @@ async fn fault_47_no_descriptors_left() -> Result<()> {
 #[tokio::test]
 async fn fault_48_the_wall_clock_jumps() -> Result<()> {
     let Some(library) = fake_time_library() else {
-        eprintln!("not checked: Debian's package faketime is missing");
+        skip("Debian's package faketime is missing");
         return Ok(());
     };
     let mut world = World::puppet(&json!({ "RABBITMQ_HANDLER_TIMEOUT": 60 })).await?;

@@ -9,8 +9,8 @@ use crate::monitored::{BOOK, CSV, IMPORT_LOG, LOCK, Monitored, PROGRAM, items, n
 use anyhow::{Context, Result};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use edeposit_testkit::{
-    Caller, DaemonUnderTest, End, FaultProxy, Hole, ProFtpd, RabbitNode, Refusal, Schema, Way,
-    poll_until, wait_until,
+    Caller, DaemonUnderTest, End, FaultProxy, Hole, ProFtpd, RabbitNode, Refusal, Schema, Tripwire,
+    Way, wait_until,
 };
 use edeposit_tests::{PATIENCE, World};
 use rustix::process::Signal;
@@ -179,22 +179,17 @@ async fn killed_between_publishing_and_deleting() -> Result<()> {
     for number in 0..FILES {
         fs::write(monitored.path("argo", &format!("{number}.epub")), "x")?;
     }
+    let pid = monitored.world.daemon.pid().context("no pid")?;
+    let _tripwire = Tripwire::kill_at(pid, "unlinkat", FILES / 2)?;
     session.delete(LOCK)?;
-    let journal = monitored.server.path("state/journal/argo");
-    poll_until("the message is marked as sent", PATIENCE, || {
-        let text = fs::read_to_string(&journal).unwrap_or_default();
-        Ok(text.contains("Published").then_some(()))
-    })?;
-    monitored.world.daemon.signal(Signal::KILL)?;
+    await_end(&monitored.world.daemon).await?;
+    let journal = fs::read_to_string(monitored.server.path("state/journal/argo"))?;
+    assert!(journal.contains("Published"), "{journal}");
     let left = monitored.names("argo")?.len();
-    assert!(
-        left > 100,
-        "only {left} were left: it was killed too late to show anything"
-    );
+    assert!((100..FILES - 100).contains(&left), "{left} are left");
     let (_, message) = next(&reader).await?;
     assert_eq!(items(&message).len(), FILES);
     // what comes later is no part of what was sent, not even by the same name
-    await_end(&monitored.world.daemon).await?;
     let again = monitored.path("argo", "3999.epub");
     let _ = fs::remove_file(&again);
     fs::write(&again, "another")?;

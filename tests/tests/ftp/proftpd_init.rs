@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
 
 use anyhow::Result;
-use edeposit_testkit::{DaemonUnderTest, Outcome, ProFtpd, Schema, wait_until};
+use edeposit_testkit::{DaemonUnderTest, Outcome, ProFtpd, Schema, skip, wait_until};
 use edeposit_tests::{PATIENCE, World};
 use serde_json::json;
 
@@ -13,7 +13,7 @@ use serde_json::json;
 fn jails() -> bool {
     let root = rustix::process::geteuid().is_root();
     if !root {
-        eprintln!("not root: there is no server that could be set up, nothing is shown");
+        skip("only root can set up a server that locks users in");
     }
     root
 }

@@ -3,8 +3,9 @@
 //! The recorded cases are the measure, but for what is mended on purpose; each such difference is named in [`mended`].
 
 use anyhow::{Context, Result, bail};
+use edeposit_testkit::wire::vectors;
 use edeposit_testkit::{Answer, Caller, Request, Schema, wait_until};
-use edeposit_tests::{PATIENCE, World, vectors};
+use edeposit_tests::{PATIENCE, World};
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable};
 use serde_json::{Value, json};
@@ -18,7 +19,7 @@ struct Case {
 
 /// The cases of one daemon, as they are to be here.
 fn cases(daemon: &str) -> Result<Vec<Case>> {
-    let recorded = vectors("exceptions.json")?;
+    let recorded: Vec<Value> = vectors("exceptions.json")?;
     let cases: Vec<Case> = recorded
         .into_iter()
         .filter(|case| case["daemon"] == daemon)

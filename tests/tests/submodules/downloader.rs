@@ -1,17 +1,13 @@
 //! downloaderd over RabbitMQ: the real binary, and web servers on this machine.
 
 use std::fs;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use edeposit_testkit::web::{Reply, WebServer};
-use edeposit_testkit::{Answer, Caller, Schema};
-use edeposit_tests::World;
+use edeposit_testkit::{Answer, Caller, ClosedPort, Schema};
+use edeposit_tests::{PATIENCE, World};
 use serde_json::{Value, json};
-
-/// For 20 MB on a busy machine.
-const LONG: Duration = Duration::from_secs(120);
 
 async fn world(settings: &Value) -> Result<World> {
     let schema = Schema::new("downloader");
@@ -54,7 +50,7 @@ async fn with_progress(caller: &Caller, url: &str, steps: u64) -> Result<(Vec<Va
     caller.publish(&request).await?;
     let mut progress = Vec::new();
     loop {
-        let answer = caller.answer_to(&uuid, LONG).await?;
+        let answer = caller.answer_to(&uuid, PATIENCE).await?;
         let json = answer.json()?;
         if json["__nt_name"] != "Progress" {
             return Ok((progress, answer));
@@ -104,7 +100,7 @@ async fn twenty_megabytes_with_progress() -> Result<()> {
     let plain = caller.request(request("Download", &url));
     caller.publish(&plain).await?;
     let uuid = plain.uuid().context("no UUID")?;
-    assert!(content(&caller.answer_to(&uuid, LONG).await?)? == file(size));
+    assert!(content(&caller.answer_to(&uuid, PATIENCE).await?)? == file(size));
 
     let small = server.url("/size/20000");
     let (progress, _) = with_progress(&caller, &small, 4).await?;
@@ -132,10 +128,10 @@ async fn exceptions_and_then_the_next_request() -> Result<()> {
     .await?;
     let caller = world.start().await?;
     let pid = world.daemon.pid();
-    let closed = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let closed = ClosedPort::new()?;
     for (url, name) in [
         (
-            format!("http://user:topsecret@{closed}/"),
+            format!("http://user:topsecret@{}/", closed.address()),
             "ConnectionError",
         ),
         ("http://nonexistent.invalid/".to_owned(), "ConnectionError"),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use edeposit_testkit::sip::{self, Change, Watch};
-use edeposit_testkit::{Caller, DaemonUnderTest, Schema, wait_until};
+use edeposit_testkit::{Caller, DaemonUnderTest, Schema, random, wait_until};
 use edeposit_tests::{PATIENCE, World};
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -220,6 +220,7 @@ async fn nothing_starts_with_wrong_settings() -> Result<()> {
 async fn killed_in_the_middle_of_an_export() -> Result<()> {
     let place = Place::new(&json!({})).await?;
     let daemon = &place.world.daemon;
+    let mut moments = random();
     let mut longest = Duration::ZERO;
     let mut in_the_middle = 0;
     for round in 0..7_u8 {
@@ -246,7 +247,7 @@ async fn killed_in_the_middle_of_an_export() -> Result<()> {
             continue;
         }
         // The moment is what is random here; nothing is waited for.
-        tokio::time::sleep(longest.mul_f64(fastrand::f64())).await;
+        tokio::time::sleep(longest.mul_f64(moments.f64())).await;
         daemon.signal(Signal::KILL)?;
         wait_until("it is gone", PATIENCE, async || {
             daemon.processes().is_empty()

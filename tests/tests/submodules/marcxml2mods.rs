@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context, Result};
-use edeposit_testkit::{Caller, Schema};
-use edeposit_tests::{World, vectors};
+use edeposit_testkit::{Caller, Schema, wire};
+use edeposit_tests::World;
 use serde_json::{Value, json};
 
 const PROGRAM: &str = "edeposit_amqp_marcxml2modsd";
@@ -86,13 +86,9 @@ async fn records_become_documents() -> Result<()> {
         document
     );
 
-    let recorded = vectors("messages.json")?;
-    let recorded = recorded
-        .iter()
-        .find(|m| m["submodule"] == "marcxml2mods" && m["type"] == "ConversionRequest")
-        .context("no vector")?;
-    let wire = recorded["wire"].as_str().context("no wire")?;
-    let document = convert(&caller, wire.to_owned()).await?;
+    let mut recorded = wire::recorded("marcxml2mods").into_iter();
+    let recorded = recorded.find(|message| message.kind == "ConversionRequest");
+    let document = convert(&caller, recorded.context("no vector")?.wire).await?;
     assert!(document.contains("<mods:title>Šumění \"starých\" lip</mods:title>"));
 
     let linked = "<record><leader>     cam a22     4a 4500</leader>\

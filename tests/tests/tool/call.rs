@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use edeposit_testkit::{RabbitNode, Schema, wait_until};
@@ -92,7 +91,6 @@ async fn an_exception_goes_to_standard_error() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_answer_in_time_ends_with_3() -> Result<()> {
     let ftp = Ftp::new().await?;
-    let started = Instant::now();
     let outcome = ftp.tool.ftp_with(&["--call", "-", "-t", "0.5"], b"{}")?;
     assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(3), ""));
     assert_eq!(
@@ -100,7 +98,6 @@ async fn no_answer_in_time_ends_with_3() -> Result<()> {
         "Timeouted! no answer within 0.5 s; RabbitMQ has confirmed the request, so it will be \
          carried out. A daemon that answers later parks its answer in queue 'daemon.parked'.\n"
     );
-    assert!(started.elapsed() < Duration::from_secs(10));
     assert_eq!(ftp.messages("daemon").await?, 1);
     Ok(())
 }

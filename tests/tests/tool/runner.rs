@@ -1,7 +1,6 @@
 //! Runs the tool as an operator does, and looks into RabbitMQ afterwards.
 
 use std::io::Write;
-use std::net::TcpListener;
 use std::process::{Command, Output, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
@@ -157,11 +156,6 @@ pub fn finish(mut command: Command, input: &[u8]) -> Result<Outcome> {
         stdout: String::from_utf8(stdout)?,
         stderr: String::from_utf8(stderr)?,
     })
-}
-
-/// A port of 127.0.0.1 on which nothing listens.
-pub fn closed_port() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
 /// Exchanges, queues and bindings made by hand, as one text.

@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use base64::prelude::{BASE64_STANDARD, Engine};
@@ -12,7 +11,6 @@ use edeposit_testkit::{Answer, Caller, Schema, wait_until};
 use edeposit_tests::{PATIENCE, World};
 use serde_json::{Value, json};
 
-pub const CONVERSION: Duration = Duration::from_secs(60);
 pub const BOOKS: usize = 50;
 pub const JOBS: u32 = 2;
 
@@ -90,7 +88,7 @@ pub async fn until_no_process_is_left(world: &World) -> Result<()> {
 
 pub async fn until_files(dir: &Path, number: usize) -> Result<()> {
     let what = format!("{number} files in {}", dir.display());
-    wait_until(&what, CONVERSION, async || files(dir) == number).await
+    wait_until(&what, PATIENCE, async || files(dir) == number).await
 }
 
 pub fn request(from: &str, to: &str, book: &[u8]) -> String {
@@ -112,7 +110,7 @@ pub async fn answer(caller: &Caller, body: String) -> Result<Answer> {
     let request = caller.request(body);
     caller.publish(&request).await?;
     let uuid = request.uuid().context("no UUID")?;
-    caller.answer_to(&uuid, CONVERSION).await
+    caller.answer_to(&uuid, PATIENCE).await
 }
 
 /// Publishes requests, and returns their UUIDs.
@@ -130,7 +128,7 @@ pub async fn publish(caller: &Caller, number: usize, body: &str) -> Result<HashS
 pub async fn answers(caller: &Caller, mut waiting: HashSet<String>) -> Result<usize> {
     let mut number = 0;
     while !waiting.is_empty() {
-        let answer = caller.next(CONVERSION).await?;
+        let answer = caller.next(PATIENCE).await?;
         assert!(!book(&answer)?.is_empty());
         waiting.remove(&uuid(&answer)?);
         number += 1;

@@ -1,19 +1,21 @@
-//! `--check`, `--export-definitions` and the other shapes of the schema.
-
-use std::fs;
+//! `--check`: what it says of the schema, of messages that wait, and of rights.
 
 use anyhow::{Context, Result};
-use edeposit_testkit::{RabbitNode, Vhost, wait_until};
+use edeposit_testkit::{ClosedPort, RabbitNode, Vhost, wait_until};
 use edeposit_tests::PATIENCE;
 use lapin::types::FieldTable;
 use serde_json::{Value, json};
 
-use crate::runner::{FTP, FTP_SCHEMA, Ftp, NAMES, Tool, closed_port, schema};
+use crate::runner::{FTP, Ftp, NAMES, Tool};
 
 const OK: (&str, &str) = ("ok", "");
+
 const NONE: (&str, &str) = ("none", "");
+
 const MISSING: (&str, &str) = ("missing", "run: edeposit_amqp_tool --host ftp --create");
+
 const DAEMON: (&str, &str) = ("ok", "0 messages, 0 consumers; is the daemon running?");
+
 const PLONE: (&str, &str) = ("ok", "0 messages, 0 consumers");
 
 /// The report of a check of the FTP daemons' schema: for each thing its state and what is said of
@@ -243,7 +245,8 @@ async fn a_queue_without_dead_letters_gets_them_by_the_command_shown() -> Result
 #[tokio::test(flavor = "multi_thread")]
 async fn check_works_without_the_management_api() -> Result<()> {
     let ftp = Ftp::new().await?;
-    let nowhere = format!("http://127.0.0.1:{}", closed_port()?);
+    let closed = ClosedPort::new()?;
+    let nowhere = format!("http://{}", closed.address());
     let tool = Tool::of(RabbitNode::shared()?, ftp.vhost.name())?;
     let tool = tool.set("RABBITMQ_MANAGEMENT_URL", &nowhere);
     let outcome = tool.ftp(&["--check"])?;
@@ -311,282 +314,5 @@ fn check_of_all_hosts_reports_each() -> Result<()> {
 
     assert_eq!(tool.run(&["--host", "all", "--create"])?.code, Some(0));
     assert_eq!(tool.run(&["--host", "all", "--check"])?.code, Some(0));
-    Ok(())
-}
-
-#[test]
-fn exported_definitions_are_imported_by_rabbitmqctl() -> Result<()> {
-    let node = RabbitNode::shared()?;
-    let options = [
-        "--queue-type",
-        "quorum",
-        "--delivery-limit",
-        "3",
-        "--dead-letter",
-    ];
-    for options in [&[][..], &options] {
-        let made = node.vhost("tool made")?;
-        let imported = node.vhost("tool imported")?;
-        imported.delete()?;
-        Tool::of(node, made.name())?.ftp(&[&["--create"], options].concat())?;
-        let tool = Tool::of(node, imported.name())?.set("RABBITMQ_PORT", closed_port()?);
-        let stdout = tool
-            .ftp(&[&["--export-definitions"], options].concat())?
-            .success()?;
-        let file = tool.home.path().join("schema.json");
-        fs::write(&file, stdout)?;
-        node.ctl(&["import_definitions", &file.display().to_string()])?;
-        assert_eq!(schema(&imported)?, schema(&made)?);
-        assert_eq!(arguments(&imported)?, arguments(&made)?);
-        if options.is_empty() {
-            assert_eq!(schema(&imported)?, FTP_SCHEMA);
-        }
-        // The tool agrees that it is the same.
-        imported.permit("guest", ".*", ".*", ".*")?;
-        let tool = Tool::of(node, imported.name())?;
-        let created = tool.ftp(&[&["--create"], options].concat())?;
-        assert_eq!(created.code, Some(0), "{}", created.stderr);
-    }
-    Ok(())
-}
-
-fn arguments(vhost: &Vhost) -> Result<Vec<(Value, Value)>> {
-    let mut arguments: Vec<_> = vhost
-        .list("queues")?
-        .into_iter()
-        .map(|queue| (queue["name"].clone(), queue["arguments"].clone()))
-        .collect();
-    arguments.sort_by_key(|(name, _)| name.to_string());
-    Ok(arguments)
-}
-
-#[test]
-fn exported_definitions_hold_each_thing_once() -> Result<()> {
-    let stdout = Tool::new()?
-        .run(&["--host", "all", "--export-definitions"])?
-        .success()?;
-    let definitions: Value = serde_json::from_str(&stdout)?;
-    for kind in ["vhosts", "exchanges", "queues", "bindings"] {
-        let list = definitions[kind].as_array().cloned().unwrap_or_default();
-        assert!(list.len() >= 10, "{kind}");
-        for (index, one) in list.iter().enumerate() {
-            assert!(!list[..index].contains(one), "{one}");
-        }
-    }
-    let closed = Tool::new()?.run(&["--export-definitions"])?;
-    assert_eq!(
-        closed.stderr,
-        "--host is required parameter to --export-definitions\n"
-    );
-    assert_eq!(closed.code, Some(1));
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn create_makes_quorum_queues_with_a_dead_letter_queue() -> Result<()> {
-    let node = RabbitNode::shared()?;
-    let vhost = node.vhost("tool")?;
-    let tool = Tool::of(node, vhost.name())?;
-    let create = [
-        "--create",
-        "--queue-type",
-        "quorum",
-        "--delivery-limit",
-        "5",
-        "--dead-letter",
-    ];
-    for _ in 0..2 {
-        assert_eq!(
-            tool.ftp(&create)?.success()?,
-            "Created exchange 'ftp'.\n\
-             Created exchange 'daemon.dead'.\n\
-             Creating queues:\n\
-             \x20 Created durable queue 'daemon'.\n\
-             \x20 Created durable queue 'plone'.\n\
-             \x20 Created durable queue 'daemon.dead'.\n\
-             \n\
-             Routing exchanges using routing key to queues:\n\
-             \x20 Routing exchange ftp['request'] -> 'daemon'.\n\
-             \x20 Routing exchange ftp['result'] -> 'plone'.\n\
-             \x20 Routing exchange daemon.dead['#'] -> 'daemon.dead'.\n"
-        );
-    }
-    let quorum = json!({"x-queue-type": "quorum"});
-    let expected = [
-        (
-            json!("daemon"),
-            json!({
-                "x-dead-letter-exchange": "daemon.dead",
-                "x-dead-letter-strategy": "at-least-once",
-                "x-delivery-limit": 5,
-                "x-overflow": "reject-publish",
-                "x-queue-type": "quorum",
-            }),
-        ),
-        (json!("daemon.dead"), quorum.clone()),
-        (json!("plone"), quorum),
-    ];
-    assert_eq!(arguments(&vhost)?, expected);
-
-    for (args, option) in [
-        (&["--create"][..], "--queue-type quorum"),
-        (&["--create", "--queue-type", "quorum"], "--dead-letter"),
-        (
-            &["--create", "--queue-type", "quorum", "--dead-letter"],
-            "the --delivery-limit that it has",
-        ),
-    ] {
-        let outcome = tool.ftp(args)?;
-        assert_eq!(outcome.code, Some(1), "{args:?}");
-        assert!(
-            outcome
-                .stderr
-                .starts_with("Can't create queue 'daemon' in virtual host '"),
-            "{}",
-            outcome.stderr
-        );
-        // Which argument RabbitMQ names first is its own affair.
-        let hints = [
-            "--queue-type quorum",
-            "--dead-letter",
-            "the --delivery-limit that it has",
-        ];
-        let named = hints
-            .iter()
-            .any(|hint| outcome.stderr.contains(&format!("run this with {hint}.")));
-        assert!(named, "{option}: {}", outcome.stderr);
-    }
-    Ok(())
-}
-
-#[test]
-fn a_delivery_limit_without_a_dead_letter_queue_is_warned_of() -> Result<()> {
-    let node = RabbitNode::shared()?;
-    let vhost = node.vhost("tool")?;
-    let outcome = Tool::of(node, vhost.name())?.ftp(&[
-        "--create",
-        "--queue-type",
-        "quorum",
-        "--delivery-limit",
-        "5",
-    ])?;
-    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(0), FTP));
-    assert_eq!(
-        outcome.stderr,
-        "warning: without --dead-letter RabbitMQ deletes a request that was delivered more than \
-         5 times\n"
-    );
-    Ok(())
-}
-
-#[test]
-fn options_that_say_nothing_alone_are_refused() -> Result<()> {
-    let tool = Tool::new()?;
-    for (args, said) in [
-        (
-            &["--queue-type", "quorum"][..],
-            "--queue-type needs --create or --export-definitions",
-        ),
-        (
-            &["--create", "--delivery-limit", "3"],
-            "--delivery-limit needs --queue-type quorum",
-        ),
-        (
-            &["--get", "--dead-letter"],
-            "--dead-letter needs --create, --export-definitions or --check",
-        ),
-        (
-            &["--put", "-", "--queue", "x"],
-            "--queue needs --get or --peek",
-        ),
-        (
-            &["--check", "--count", "1"],
-            "--count needs --get, --peek or --replay",
-        ),
-        (
-            &["--put", "-", "--json"],
-            "--json needs --get, --peek or --check",
-        ),
-        (&["--replay", "x", "--yes"], "--yes needs --purge QUEUE"),
-        (
-            &["--get", "--count", "0"],
-            "invalid value '0' for '--count <N>'",
-        ),
-    ] {
-        let outcome = tool.ftp(args)?;
-        assert!(outcome.stderr.contains(said), "{}", outcome.stderr);
-        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(2), ""));
-    }
-    Ok(())
-}
-
-#[test]
-fn shells_complete_the_options() -> Result<()> {
-    let tool = Tool::new()?;
-    for shell in ["bash", "zsh", "fish"] {
-        let script = tool.run(&["--completions", shell])?.success()?;
-        assert!(script.contains("edeposit_amqp_tool"), "{shell}");
-        for option in ["replay", "dead-letter", "export-definitions"] {
-            assert!(script.contains(option), "{shell}: {option}");
-        }
-    }
-    let script = tool.run(&["--completions", "bash"])?.success()?;
-    let file = tool.home.path().join("completions");
-    fs::write(&file, script)?;
-    // Bash itself takes it, and completes by it.
-    let mut bash = std::process::Command::new("bash");
-    bash.args([
-        "-c",
-        ". \"$1\"; COMP_WORDS=(edeposit_amqp_tool --exp); COMP_CWORD=1; \
-         _edeposit_amqp_tool edeposit_amqp_tool --exp edeposit_amqp_tool; echo \"${COMPREPLY[@]}\"",
-        "bash",
-    ])
-    .arg(&file);
-    let outcome = crate::runner::finish(bash, b"")?;
-    assert_eq!(
-        outcome.stdout, "--export-definitions\n",
-        "{}",
-        outcome.stderr
-    );
-    Ok(())
-}
-
-#[test]
-fn a_closed_standard_output_is_no_error() -> Result<()> {
-    let node = RabbitNode::shared()?;
-    let vhost = node.vhost("tool")?;
-    let tool = Tool::of(node, vhost.name())?;
-    tool.ftp(&["--create"])?.success()?;
-    for args in [
-        &["--host", "ftp", "--check"][..],
-        &["--host", "all", "--export-definitions"],
-        &["--completions", "bash"],
-        &["--list"],
-    ] {
-        let mut child = tool
-            .command(args)?
-            .stdout(std::process::Stdio::piped())
-            .stderr(std::process::Stdio::piped())
-            .spawn()?;
-        drop(child.stdout.take());
-        let output = child.wait_with_output()?;
-        assert_eq!(output.status.code(), Some(0), "{args:?}");
-        assert_eq!(String::from_utf8(output.stderr)?, "", "{args:?}");
-    }
-    Ok(())
-}
-
-#[test]
-fn the_commands_that_are_shown_name_the_settings_file() -> Result<()> {
-    let node = RabbitNode::shared()?;
-    let vhost = node.vhost("tool")?;
-    vhost.delete()?;
-    let tool = Tool::of(node, vhost.name())?;
-    let file = tool.home.path().join("my settings.json");
-    fs::write(&file, "{}")?;
-    let file = file.display().to_string();
-    let outcome = tool.ftp(&["--settings", &file, "--get"])?;
-    let expected = format!("run: edeposit_amqp_tool --settings '{file}' --host ftp --create\n");
-    assert!(outcome.stderr.ends_with(&expected), "{}", outcome.stderr);
     Ok(())
 }
