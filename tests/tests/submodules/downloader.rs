@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Context, Result};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use edeposit_testkit::web::{Reply, WebServer};
-use edeposit_testkit::{Answer, Caller, ClosedPort, Schema};
+use edeposit_testkit::{Answer, Caller, ClosedPort, Schema, wait_until};
 use edeposit_tests::{PATIENCE, World};
 use serde_json::{Value, json};
 
@@ -264,7 +264,7 @@ async fn requests_wait_in_the_queue_not_in_memory() -> Result<()> {
     }
     world.until_ready(5).await?;
     world.daemon.start()?.success()?;
-    wait_until("two downloads are under way", LONG, async || {
+    wait_until("two downloads are under way", PATIENCE, async || {
         server.requests().len() == 2
     })
     .await?;
