@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 use edeposit_daemonwrapper::{Context, DaemonRunnerWrapper, ExitWith, Runner, exit};
 use edeposit_pikadaemon::{ConnectionParams, OnMessage, PikaDaemon, get_con_params};
 use edeposit_settings::{Settings, Submodule};
+use tokio::runtime::Builder;
 use tracing::{info, warn};
 
 use crate::attempts::Attempts;
@@ -20,6 +21,7 @@ use crate::metrics::Metrics;
 use crate::metrics_server::{MetricsAddress, MetricsServer};
 use crate::reporter::Reporter;
 use crate::responder::Responder;
+use crate::stuck::Stuck;
 use crate::work::Work;
 use crate::{IntoReact, React};
 
@@ -215,12 +217,19 @@ impl AmqpDaemon {
 
         let counters = Arc::new(Counters::default());
         let health = Arc::new(Health::default());
-        let _metrics = self.serve_metrics(&counters, &health)?;
+        let stop = context.stop().child_token();
+        let stuck = Arc::new(Stuck::new(stop.clone()));
+        let _metrics = self.serve_metrics(&counters, &health, &stuck)?;
         let prefetch = match self.strict_order {
             true => 1,
             false => submodule.prefetch,
         };
-        let handlers = Arc::new(Handlers::new(prefetch)?);
+        // Sessions, connections and what else is small share this thread; no handler runs here.
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("starting the sessions' runtime")?;
+        let handlers = Arc::new(Handlers::start()?);
         let setup = self.setup.take().context("a daemon runs only once")?;
         let react = handlers
             .enter(setup)
@@ -232,10 +241,12 @@ impl AmqpDaemon {
             max_request_size: submodule.max_request_size,
             tracebacks,
             handlers: Arc::clone(&handlers),
+            stuck: Arc::clone(&stuck),
             counters: Arc::clone(&counters),
         };
         let responder = Arc::new(Responder::new(
             work,
+            runtime.handle().clone(),
             wiring.out_key,
             answer_without_uuid,
             self.attempts(prefetch),
@@ -255,23 +266,32 @@ impl AmqpDaemon {
         .drain_time(context.drain_time())
         .wait_for_broker(self.wait_for_broker);
         context.status("connecting to RabbitMQ");
-        let mut reporter = Reporter {
+        let reporter = Arc::new(Reporter {
             context: context.clone(),
             health,
             responder: Arc::clone(&responder),
+            stuck: Arc::clone(&stuck),
             consuming,
             waiting_is_ready: self.wait_for_broker,
-        };
-        let stop = context.stop().clone();
-        let running = async move { daemon.run(stop, &mut |report| reporter.take(report)).await };
-        let ended = handlers.run(running).context("the daemon's task failed")?;
+            session: Mutex::default(),
+        });
+        let telling = Arc::clone(&reporter);
+        runtime.spawn(async move { telling.follow_stuck().await });
+        let ended = runtime.block_on(daemon.run(stop.clone(), &mut |report| reporter.take(report)));
         responder.close();
         info!("{counters}");
         // Handlers whose deliveries went with the last session, if the daemon is told to stop while there is none. Those of a
         // session that was drained are told by it.
         let at_work = responder.unfinished();
         handlers.end(HANDLERS_END);
-        match ended?.max(at_work) {
+        let unfinished = ended?.max(at_work);
+        if stop.is_cancelled() && !context.stop().is_cancelled() {
+            anyhow::bail!(ExitWith {
+                code: exit::START_ANEW,
+                reason: stuck.to_string(),
+            });
+        }
+        match unfinished {
             0 => Ok(()),
             unfinished => anyhow::bail!(ExitWith {
                 code: exit::DRAIN_TIME_OVER,
@@ -301,6 +321,7 @@ impl AmqpDaemon {
         &self,
         counters: &Arc<Counters>,
         health: &Arc<Health>,
+        stuck: &Arc<Stuck>,
     ) -> anyhow::Result<Option<MetricsServer>> {
         let serving = self.metrics.as_ref().map(|address| {
             let metrics = Metrics {
@@ -309,6 +330,7 @@ impl AmqpDaemon {
                 started: SystemTime::now(),
                 counters: Arc::clone(counters),
                 health: Arc::clone(health),
+                stuck: Arc::clone(stuck),
             };
             MetricsServer::start(address, metrics)
         });

@@ -41,13 +41,13 @@ mod health;
 mod lines;
 mod metrics;
 mod metrics_server;
-mod pool;
 mod reply;
 mod reporter;
 mod request;
 mod responder;
 mod sendback;
 mod state_dir;
+mod stuck;
 mod throttle;
 mod work;
 

@@ -6,8 +6,10 @@ use std::sync::{Arc, Weak};
 
 use edeposit_pikadaemon::{Outgoing, PublishError, Session};
 use futures::future::BoxFuture;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
-use tracing::warn;
+use tokio_util::task::AbortOnDropHandle;
+use tracing::{Instrument, warn};
 
 use crate::Exception;
 use crate::counters::Counters;
@@ -21,6 +23,8 @@ pub(crate) type Sessions = watch::Receiver<Weak<Session>>;
 /// A request being carried out.
 pub(crate) struct Request {
     pub(crate) sessions: Sessions,
+    /// Where sessions live.
+    pub(crate) runtime: Handle,
     pub(crate) reply: ReplyTo,
     pub(crate) name: String,
     pub(crate) redelivered: bool,
@@ -28,23 +32,24 @@ pub(crate) struct Request {
     pub(crate) counters: Arc<Counters>,
 }
 
-impl Request {
-    /// Publishes on the session that lives, waiting for the next one as often as need be: the handler has a time limit of
-    /// its own.
-    async fn publish_on_any(&self, message: &Outgoing) -> Result<(), PublishError> {
-        let mut sessions = self.sessions.clone();
-        loop {
-            let session = sessions.borrow_and_update().upgrade();
-            if let Some(session) = session {
-                match publish(&session, &self.reply, message).await {
-                    Err(e) if e.is_session_lost() => {}
-                    result => return result,
-                }
+/// Publishes on the session that lives, waiting for the next one as often as need be: the handler has a time limit of its
+/// own.
+async fn publish_on_any(
+    mut sessions: Sessions,
+    reply: ReplyTo,
+    message: Outgoing,
+) -> Result<(), PublishError> {
+    loop {
+        let session = sessions.borrow_and_update().upgrade();
+        if let Some(session) = session {
+            match publish(&session, &reply, &message).await {
+                Err(e) if e.is_session_lost() => {}
+                result => return result,
             }
-            if sessions.changed().await.is_err() {
-                // The daemon has ended.
-                return std::future::pending().await;
-            }
+        }
+        if sessions.changed().await.is_err() {
+            // The daemon has ended.
+            return std::future::pending().await;
         }
     }
 }
@@ -70,13 +75,17 @@ impl Progress for Request {
                     "The progress message was not sent: the request is answered already",
                 ));
             }
-            match self.publish_on_any(&progress(&self.reply, body)).await {
-                Ok(()) => self.counters.progress.add_one(),
+            let message = progress(&self.reply, body);
+            let publishing = publish_on_any(self.sessions.clone(), self.reply.clone(), message);
+            // In a task of the sessions' runtime: it goes on there while the handler blocks its thread.
+            let task = self.runtime.spawn(publishing.in_current_span());
+            match AbortOnDropHandle::new(task).await {
+                Ok(Ok(())) => self.counters.progress.add_one(),
                 // Nobody takes it now, but the answer may still be wanted.
-                Err(e) => warn!(error = %e, "a progress message was not taken"),
+                Ok(Err(e)) => warn!(error = %e, "a progress message was not taken"),
+                // The daemon has ended, and the handler is about to be.
+                Err(_) => std::future::pending().await,
             }
-            // Whom this has woken may be next on this very thread, which the handler may block from here on.
-            tokio::task::yield_now().await;
             Ok(())
         })
     }

@@ -13,6 +13,7 @@ use std::time::Duration;
 use edeposit_pikadaemon::types::AMQPValue;
 use edeposit_pikadaemon::{Message, OnMessage, Outgoing, PublishError, Session, Settle};
 use futures::future::BoxFuture;
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tracing::{Instrument, debug, error, info, info_span, warn};
 
@@ -41,6 +42,8 @@ const MOST_DELIVERIES: i64 = 15;
 /// Answers requests by a handler.
 pub(crate) struct Responder {
     work: Arc<Work>,
+    /// Where sessions live.
+    runtime: Handle,
     out_key: String,
     answer_without_uuid: bool,
     attempts: Arc<Attempts>,
@@ -78,6 +81,7 @@ impl OnMessage for Responder {
 impl Responder {
     pub(crate) fn new(
         work: Work,
+        runtime: Handle,
         out_key: String,
         answer_without_uuid: bool,
         attempts: Attempts,
@@ -86,6 +90,7 @@ impl Responder {
         Self {
             counters: Arc::clone(&work.counters),
             work: Arc::new(work),
+            runtime,
             out_key,
             answer_without_uuid,
             attempts: Arc::new(attempts),
@@ -225,6 +230,7 @@ impl Responder {
         let place = self.place(fingerprint, deaths > 0).await;
         let request = Request {
             sessions: self.sessions.subscribe(),
+            runtime: self.runtime.clone(),
             reply: reply.clone(),
             name: reply.request_name(),
             redelivered: message.redelivered,

@@ -16,12 +16,13 @@ use crate::headers::{answer, cut, exception};
 use crate::reply::ReplyTo;
 use crate::request::Request;
 use crate::sendback::Progress;
+use crate::stuck::Stuck;
 use crate::{Exception, React, Sendback};
 
 /// More of an exception's text than this does not go into a log line, in bytes.
 const LONGEST_LOGGED: usize = 300;
 
-/// A handler that is told to end does so at its next await; one that blocks its thread does not.
+/// A handler that is told to end does so at its next await; one that blocks its thread for longer is stuck.
 const ABORTED_WITHIN: Duration = Duration::from_millis(250);
 
 /// A handler, and its limits.
@@ -31,6 +32,7 @@ pub(crate) struct Work {
     pub(crate) max_request_size: usize,
     pub(crate) tracebacks: bool,
     pub(crate) handlers: Arc<Handlers>,
+    pub(crate) stuck: Arc<Stuck>,
     pub(crate) counters: Arc<Counters>,
 }
 
@@ -89,12 +91,12 @@ impl Work {
             return match timeout(self.handler_timeout, &mut job).await {
                 Ok(Ok(result)) => result,
                 Ok(Err(failure)) => Err(crashed(failure)),
-                // Others block the threads; its time has not come yet.
+                // It has had no turn yet: others block their threads.
                 Err(_) if !begun.load(Ordering::Relaxed) => continue,
                 Err(_) => {
                     job.abort();
                     if timeout(ABORTED_WITHIN, &mut job).await.is_err() {
-                        self.handlers.lost_one();
+                        self.stuck.add(job);
                     }
                     Err(self.timed_out())
                 }
