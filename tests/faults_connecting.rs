@@ -9,10 +9,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use edeposit_pikadaemon::{
-    ConnectError, ConnectionParams, Message, OnMessage, PikaDaemon, PublishError, Report, Session,
-    Settle, get_con_params,
+use edeposit_amqp::{
+    ConnectError, ConnectionParams, Message, PublishError, Settle, get_con_params,
 };
+use edeposit_pikadaemon::{OnMessage, PikaDaemon, Report, Session};
 use edeposit_settings::Settings;
 use edeposit_testkit::{End, FaultProxy, Hole, RabbitNode, Refusal, Way, poll_until, wait_until};
 use edeposit_tests::{PATIENCE, World};

@@ -17,8 +17,8 @@ use tracing::{info, warn};
 /// What the settings call it.
 pub const SUBMODULE: &str = "ftp";
 
-/// Between two tries to connect at the start.
-const PAUSE: Duration = Duration::from_secs(2);
+/// How often a daemon that waits for RabbitMQ says why.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// The daemon, as it was started.
 pub struct FtpMonitord {
@@ -43,18 +43,20 @@ impl FtpMonitord {
         settings: &Settings,
         context: &Context,
     ) -> Result<Option<Sender>, ConnectError> {
+        if !self.wait {
+            return Sender::connect(settings, SUBMODULE).await.map(Some);
+        }
+        let sender = Sender::waiting_for_broker(settings, SUBMODULE)?;
         loop {
-            let error = match Sender::connect(settings, SUBMODULE).await {
-                Ok(sender) => return Ok(Some(sender)),
-                Err(error) if !self.wait => return Err(error),
-                Err(error) => error,
-            };
-            context.ready(&format!("waiting for RabbitMQ: {error}"));
-            warn!(%error, "waiting for RabbitMQ");
             tokio::select! {
+                connected = sender.connected() => return connected.map(|()| Some(sender)),
                 () = context.stop().cancelled() => return Ok(None),
-                () = tokio::time::sleep(PAUSE) => context.watchdog(),
+                () = tokio::time::sleep(LOOK) => {}
             }
+            if let Some(reason) = sender.waiting_for() {
+                context.ready(&format!("waiting for RabbitMQ: {reason}"));
+            }
+            context.watchdog();
         }
     }
 }
@@ -149,15 +151,15 @@ impl Surroundings for Link {
 
     fn turn(&self) {
         self.context.watchdog();
-        let status = match self.sender.is_connected() {
-            true => self.watching.as_str(),
-            false => "waiting for RabbitMQ: the connection is lost",
+        let status = match self.sender.waiting_for() {
+            None => self.watching.clone(),
+            Some(reason) => format!("waiting for RabbitMQ: {reason}"),
         };
         if let Ok(mut told) = self.told.lock()
             && *told != status
         {
-            status.clone_into(&mut told);
-            self.context.ready(status);
+            self.context.ready(&status);
+            *told = status;
         }
     }
 }

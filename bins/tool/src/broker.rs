@@ -7,12 +7,11 @@ use std::future::Future;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail};
-use edeposit_pikadaemon::{ConnectError, ConnectionParams, Link, get_con_params};
+use edeposit_amqp::options::QueueDeclareOptions;
+use edeposit_amqp::protocol::AMQPSoftError;
+use edeposit_amqp::types::{FieldTable, ShortString};
+use edeposit_amqp::{Channel, ConnectError, ConnectionParams, Link, get_con_params, refusal, said};
 use edeposit_settings::Submodule;
-use lapin::Channel;
-use lapin::options::QueueDeclareOptions;
-use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
-use lapin::types::{FieldTable, ShortString};
 
 use crate::context::Context;
 use crate::vhost::permit_command;
@@ -106,7 +105,7 @@ impl<'a> Broker<'a> {
     /// Connects; a virtual host that cannot be used is explained, not created.
     pub async fn connect(context: &'a Context, submodule: &'a Submodule) -> Result<Broker<'a>> {
         let params = params(context, submodule)?;
-        match edeposit_pikadaemon::connect(&params).await {
+        match edeposit_amqp::connect(&params).await {
             Ok(link) => Ok(Broker::new(context, submodule, params, link)),
             Err(error) => Err(not_connected(context, submodule, &params, &error)),
         }
@@ -125,6 +124,11 @@ impl<'a> Broker<'a> {
             submodule,
             context,
         }
+    }
+
+    /// The connection.
+    pub fn link(&self) -> &Link {
+        &self.link
     }
 
     /// Says goodbye.
@@ -162,22 +166,11 @@ impl<'a> Broker<'a> {
 
     /// Why nothing was heard from the broker.
     pub fn silence(&self) -> String {
-        let seconds = self.limit().as_secs_f32();
-        if self.link.connection().status().blocked() {
-            format!(
-                "RabbitMQ takes no messages at present and did not answer within {seconds} s: it \
-                 is short of memory or disk. See its log."
-            )
-        } else {
-            format!(
-                "RabbitMQ did not answer within {seconds} s. It may be out of memory or disk; see \
-                 its log."
-            )
-        }
+        silence(self.link.is_blocked(), self.limit())
     }
 
     /// How full a queue is, or the broker's refusal.
-    pub async fn ask_depth(&self, queue: &str) -> Result<Result<Depth, lapin::Error>> {
+    pub async fn ask_depth(&self, queue: &str) -> Result<Result<Depth, edeposit_amqp::Error>> {
         // A channel of its own: a refusal closes it.
         let channel = self.channel().await?;
         let options = QueueDeclareOptions {
@@ -208,7 +201,7 @@ impl<'a> Broker<'a> {
     }
 
     /// A refusal of the broker in words, with what to run where that is known.
-    pub fn refused(&self, failed: &str, error: &lapin::Error) -> anyhow::Error {
+    pub fn refused(&self, failed: &str, error: &edeposit_amqp::Error) -> anyhow::Error {
         let Submodule { name, vhost, .. } = self.submodule;
         match refusal(error) {
             Some(AMQPSoftError::NOTFOUND) => anyhow!(
@@ -239,21 +232,18 @@ pub fn queue_name(name: &str) -> Result<ShortString> {
     }
 }
 
-/// The broker's words, or the client library's if the broker said nothing.
-pub fn said(error: &lapin::Error) -> String {
-    match error.kind() {
-        lapin::ErrorKind::ProtocolError(amqp) => amqp.get_message().to_string(),
-        _ => error.to_string(),
-    }
-}
-
-/// The broker's refusal, if the error is one that closes a channel.
-pub fn refusal(error: &lapin::Error) -> Option<AMQPSoftError> {
-    match error.kind() {
-        lapin::ErrorKind::ProtocolError(amqp) => match amqp.kind() {
-            AMQPErrorKind::Soft(soft) => Some(soft.clone()),
-            AMQPErrorKind::Hard(_) => None,
-        },
-        _ => None,
+/// Why nothing was heard from the broker within this time, on a connection that it may have blocked.
+pub fn silence(blocked: bool, within: Duration) -> String {
+    let seconds = within.as_secs_f32();
+    if blocked {
+        format!(
+            "RabbitMQ takes no messages at present and did not answer within {seconds} s: it is \
+             short of memory or disk. See its log."
+        )
+    } else {
+        format!(
+            "RabbitMQ did not answer within {seconds} s. It may be out of memory or disk; see its \
+             log."
+        )
     }
 }

@@ -5,14 +5,14 @@
 //! the management API, and if that does not help, the report says that they were not checked.
 
 use anyhow::{Result, anyhow};
+use edeposit_amqp::options::ExchangeDeclareOptions;
+use edeposit_amqp::protocol::AMQPSoftError;
+use edeposit_amqp::types::{FieldTable, ShortString};
+use edeposit_amqp::{ExchangeKind, refusal, said};
 use edeposit_settings::Submodule;
-use lapin::ExchangeKind;
-use lapin::options::ExchangeDeclareOptions;
-use lapin::protocol::AMQPSoftError;
-use lapin::types::{FieldTable, ShortString};
 use serde_json::Value;
 
-use crate::broker::{self, Broker, Depth, Failure, cannot_connect, refusal, said};
+use crate::broker::{self, Broker, Depth, Failure, cannot_connect};
 use crate::context::{Context, quoted};
 use crate::limits::dropping;
 use crate::management::Management;
@@ -34,7 +34,7 @@ pub async fn check(context: &Context, submodule: &Submodule, shape: Shape) -> Re
     let permit = permit_command(&submodule.vhost, &params.connection.user);
 
     let vhost = Finding::new("virtual host", &submodule.vhost);
-    let link = match edeposit_pikadaemon::connect(&params).await {
+    let link = match edeposit_amqp::connect(&params).await {
         Ok(link) => link,
         Err(error) => {
             match Failure::of(&error) {
@@ -176,7 +176,7 @@ impl Check<'_> {
     }
 
     /// Why a thing was not found.
-    fn absent(&self, finding: Finding, error: &lapin::Error) -> Result<Finding> {
+    fn absent(&self, finding: Finding, error: &edeposit_amqp::Error) -> Result<Finding> {
         match refusal(error) {
             Some(AMQPSoftError::NOTFOUND) => Ok(finding.missing(&self.create)),
             Some(AMQPSoftError::ACCESSREFUSED) => Ok(finding.refused(&self.permit)),

@@ -6,13 +6,13 @@
 use std::future::Future;
 
 use anyhow::{Result, anyhow};
+use edeposit_amqp::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
+use edeposit_amqp::protocol::AMQPSoftError;
+use edeposit_amqp::types::FieldTable;
+use edeposit_amqp::{Channel, ExchangeKind, refusal, said};
 use edeposit_settings::Submodule;
-use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
-use lapin::protocol::AMQPSoftError;
-use lapin::types::FieldTable;
-use lapin::{Channel, ExchangeKind};
 
-use crate::broker::{self, Broker, refusal, said};
+use crate::broker::{self, Broker};
 use crate::context::{Context, quoted};
 use crate::output::say;
 use crate::schema::{Binding, Queue, Schema, Shape};
@@ -114,7 +114,7 @@ impl Creation<'_> {
         &self,
         what: &str,
         delete: &str,
-        future: impl Future<Output = lapin::Result<T>>,
+        future: impl Future<Output = Result<T, edeposit_amqp::Error>>,
     ) -> Result<T> {
         let failed = format!("Can't create {what}");
         self.broker
@@ -126,7 +126,7 @@ impl Creation<'_> {
             })
     }
 
-    fn conflict(&self, failed: &str, delete: &str, error: &lapin::Error) -> anyhow::Error {
+    fn conflict(&self, failed: &str, delete: &str, error: &edeposit_amqp::Error) -> anyhow::Error {
         let Submodule { name, vhost, .. } = self.broker.submodule;
         let said = said(error);
         let option = match option_to_keep(&said) {

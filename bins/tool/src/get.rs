@@ -7,14 +7,13 @@ use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use edeposit_settings::Submodule;
-use futures::StreamExt;
-use lapin::Channel;
-use lapin::message::Delivery;
-use lapin::options::{
+use edeposit_amqp::options::{
     BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, BasicQosOptions,
 };
-use lapin::types::FieldTable;
+use edeposit_amqp::types::FieldTable;
+use edeposit_amqp::{Channel, RawDelivery};
+use edeposit_settings::Submodule;
+use futures::StreamExt;
 
 use crate::broker::{Broker, queue_name};
 use crate::context::Context;
@@ -189,7 +188,7 @@ impl Reader<'_> {
     }
 
     /// Prints a message; false if nobody reads any more.
-    fn print(&self, delivery: &Delivery, way: Way) -> Result<bool> {
+    fn print(&self, delivery: &RawDelivery, way: Way) -> Result<bool> {
         let message = Message { delivery, way };
         let text = if self.reading.json {
             message.json()
@@ -203,7 +202,7 @@ impl Reader<'_> {
         }
     }
 
-    async fn ack(&self, delivery: &Delivery) -> Result<()> {
+    async fn ack(&self, delivery: &RawDelivery) -> Result<()> {
         let acking = delivery.acker.ack(BasicAckOptions::default());
         let done = self
             .broker
@@ -217,7 +216,7 @@ impl Reader<'_> {
         .context("A message was printed that could not be taken off the queue; it will come again")
     }
 
-    fn failed(&self, error: &lapin::Error) -> anyhow::Error {
+    fn failed(&self, error: &edeposit_amqp::Error) -> anyhow::Error {
         self.broker
             .refused(&format!("Can't read queue '{}'", self.queue), error)
     }

@@ -2,8 +2,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use lapin::message::Delivery;
-use lapin::types::{AMQPValue, FieldTable};
+use edeposit_amqp::RawDelivery;
+use edeposit_amqp::types::{AMQPValue, FieldTable};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
@@ -12,7 +12,7 @@ use crate::python;
 /// A message that was taken from a queue, and how.
 pub struct Message<'a> {
     /// The message.
-    pub delivery: &'a Delivery,
+    pub delivery: &'a RawDelivery,
     /// How it came.
     pub way: Way<'a>,
 }

@@ -1,18 +1,23 @@
 //! Publishing a message so that it is known where it ended: mandatory and confirmed.
 
-use edeposit_pikadaemon::ConnectError;
-use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
-use lapin::protocol::AMQPSoftError;
-use lapin::types::ShortString;
-use lapin::{BasicProperties, Channel, Confirmation};
+use std::time::Duration;
 
-use crate::broker::{Broker, refusal, said};
+use anyhow::Result;
+use edeposit_amqp::{BasicProperties, Link, PublishError};
+use tokio::time::timeout;
 
-/// Publishes over one channel, which is opened anew after the broker has closed it. One message
-/// is in flight at a time, so that a returned message cannot be taken for another one.
-pub struct Publisher<'a> {
-    broker: &'a Broker<'a>,
-    channel: Option<Channel>,
+use crate::broker::{Broker, silence};
+
+/// AMQP's reply code for what does not exist.
+const NOT_FOUND: u16 = 404;
+
+/// How long saying goodbye to the broker may take.
+const CLOSE_WITHIN: Duration = Duration::from_secs(2);
+
+/// Publishes one message after the other, on a connection of its own.
+pub struct Publisher {
+    publisher: edeposit_amqp::Publisher,
+    limit: Duration,
 }
 
 /// Why a message is not in a queue.
@@ -43,109 +48,71 @@ pub enum NotSent {
     #[error("{0} Whether it arrived is not known.")]
     Silence(String),
     /// The connection is gone.
-    #[error("the connection to RabbitMQ was lost: {0}; whether it arrived is not known")]
-    Lost(#[from] lapin::Error),
-    /// No channel could be opened.
-    #[error(transparent)]
-    NoChannel(#[from] ConnectError),
+    #[error("{0}; whether it arrived is not known")]
+    Lost(PublishError),
 }
 
 impl NotSent {
     /// Whether this message is the reason, and another one may do better.
     pub fn is_about_the_message(&self) -> bool {
-        !matches!(
-            self,
-            NotSent::Silence(_) | NotSent::Lost(_) | NotSent::NoChannel(_)
-        )
+        !matches!(self, NotSent::Silence(_) | NotSent::Lost(_))
     }
 }
 
-impl<'a> Publisher<'a> {
-    /// Over this connection; nothing is sent yet.
-    pub fn new(broker: &'a Broker<'a>) -> Publisher<'a> {
-        Publisher {
-            broker,
-            channel: None,
-        }
+impl Publisher {
+    /// Connects beside this connection, to the same node.
+    pub async fn beside(broker: &Broker<'_>) -> Result<Publisher> {
+        let link: Link = broker.link().connect_beside(broker.params()).await?;
+        let publisher = edeposit_amqp::Publisher::new(link, broker.params(), 1).refused_at_once();
+        Ok(Publisher {
+            publisher,
+            limit: broker.limit(),
+        })
     }
 
     /// Publishes a message and returns when the broker has it in a queue.
     pub async fn publish(
-        &mut self,
+        &self,
         exchange: &str,
         key: &str,
         body: &[u8],
-        properties: BasicProperties,
+        properties: &BasicProperties,
     ) -> Result<(), NotSent> {
-        let limit = self.broker.limit();
-        let publishing = self.try_publish(exchange, key, body, properties);
-        match tokio::time::timeout(limit, publishing).await {
-            Ok(result) => result,
-            Err(_) => Err(NotSent::Silence(self.broker.silence())),
+        let publishing = self.publisher.publish_as(exchange, key, properties, body);
+        match timeout(self.limit, publishing).await {
+            Ok(sent) => sent.map_err(|error| NotSent::because(error, exchange, key)),
+            Err(_) => Err(NotSent::Silence(silence(
+                self.publisher.is_blocked(),
+                self.limit,
+            ))),
         }
     }
 
-    async fn try_publish(
-        &mut self,
-        exchange: &str,
-        key: &str,
-        body: &[u8],
-        properties: BasicProperties,
-    ) -> Result<(), NotSent> {
-        let channel = match self.channel.take() {
-            Some(channel) => channel,
-            None => self.open().await?,
-        };
-        let options = BasicPublishOptions {
-            mandatory: true,
-            ..BasicPublishOptions::default()
-        };
-        let publishing = async {
-            channel
-                .basic_publish(short(exchange)?, short(key)?, options, body, properties)
-                .await?
-                .await
-                .map_err(NotSent::Lost)
-        };
-        let confirmation = match publishing.await {
-            Err(NotSent::Lost(error)) => return Err(refused(exchange, error)),
-            other => other?,
-        };
-        self.channel = Some(channel);
-        match confirmation {
-            Confirmation::Ack(None) => Ok(()),
-            Confirmation::Ack(Some(returned)) | Confirmation::Nack(Some(returned)) => {
-                Err(NotSent::NoQueue {
-                    exchange: exchange.to_owned(),
-                    key: key.to_owned(),
-                    reason: returned.reply_text.to_string(),
-                })
-            }
-            Confirmation::Nack(None) | Confirmation::NotRequested => Err(NotSent::Full {
+    /// Says goodbye.
+    pub async fn close(self) {
+        self.publisher.into_link().close(CLOSE_WITHIN).await;
+    }
+}
+
+impl NotSent {
+    fn because(error: PublishError, exchange: &str, key: &str) -> NotSent {
+        match error {
+            PublishError::Returned { reason, .. } => NotSent::NoQueue {
                 exchange: exchange.to_owned(),
                 key: key.to_owned(),
-            }),
+                reason,
+            },
+            PublishError::Refused { .. } => NotSent::Full {
+                exchange: exchange.to_owned(),
+                key: key.to_owned(),
+            },
+            PublishError::Denied { code, .. } if code == NOT_FOUND => {
+                NotSent::NoExchange(exchange.to_owned())
+            }
+            PublishError::Denied { reason, .. } => NotSent::Refused(reason),
+            PublishError::RoutingKeyTooLong { .. } => NotSent::TooLong(key.to_owned()),
+            PublishError::Timeout { after } => NotSent::Silence(silence(false, after)),
+            error => NotSent::Lost(error),
         }
     }
-
-    async fn open(&self) -> Result<Channel, NotSent> {
-        let channel = self.broker.channel().await?;
-        channel
-            .confirm_select(ConfirmSelectOptions::default())
-            .await?;
-        Ok(channel)
-    }
-}
-
-/// The broker closes the channel when it does not like a message; then it is about the message.
-fn refused(exchange: &str, error: lapin::Error) -> NotSent {
-    match refusal(&error) {
-        Some(AMQPSoftError::NOTFOUND) => NotSent::NoExchange(exchange.to_owned()),
-        Some(_) => NotSent::Refused(said(&error)),
-        None => NotSent::Lost(error),
-    }
-}
-
-fn short(name: &str) -> Result<ShortString, NotSent> {
-    ShortString::try_new(name).map_err(|_| NotSent::TooLong(name.to_owned()))
 }

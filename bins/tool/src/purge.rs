@@ -3,8 +3,8 @@
 use std::io::{self, BufRead, IsTerminal};
 
 use anyhow::{Result, bail};
+use edeposit_amqp::options::QueuePurgeOptions;
 use edeposit_settings::Submodule;
-use lapin::options::QueuePurgeOptions;
 
 use crate::broker::{Broker, queue_name};
 use crate::context::{Context, quoted};

@@ -6,16 +6,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail};
+use edeposit_amqp::types::{AMQPValue, FieldTable};
+use edeposit_amqp::{BasicProperties, PERSISTENT};
 use edeposit_settings::Submodule;
-use lapin::BasicProperties;
-use lapin::types::{AMQPValue, FieldTable};
 use uuid::Uuid;
 
 use crate::broker::Broker;
 use crate::context::Context;
 use crate::publish::{NotSent, Publisher};
-
-const PERSISTENT: u8 = 2;
 
 /// Sends what is in `file` as it is; `-` is the standard input. `within` bounds connecting and
 /// sending together.
@@ -42,14 +40,16 @@ pub async fn put(
 
 async fn send(context: &Context, submodule: &Submodule, body: &[u8]) -> Result<()> {
     let broker = Broker::connect(context, submodule).await?;
-    let sent = Publisher::new(&broker)
+    let publisher = Publisher::beside(&broker).await?;
+    let sent = publisher
         .publish(
             &submodule.exchange,
             &submodule.in_key,
             body,
-            properties(&Uuid::new_v4().to_string()),
+            &properties(&Uuid::new_v4().to_string()),
         )
         .await;
+    publisher.close().await;
     broker.close().await;
     sent.map_err(|error| explained(context, submodule, &error))
 }

@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 
-use lapin::types::AMQPValue;
+use edeposit_amqp::types::AMQPValue;
 
 /// An object of the client: its class and those attributes that are set, sorted.
 pub fn object(class: &str, mut attributes: Vec<String>) -> String {
@@ -49,7 +49,7 @@ pub fn value(value: &AMQPValue) -> String {
 }
 
 /// A table of headers.
-pub fn dict(table: &lapin::types::FieldTable) -> String {
+pub fn dict(table: &edeposit_amqp::types::FieldTable) -> String {
     let items: Vec<String> = table
         .inner()
         .iter()
@@ -65,7 +65,7 @@ pub fn dict(table: &lapin::types::FieldTable) -> String {
 }
 
 /// AMQP's decimal number: digits and how many of them stand behind the point.
-pub fn decimal(decimal: &lapin::types::DecimalValue) -> String {
+pub fn decimal(decimal: &edeposit_amqp::types::DecimalValue) -> String {
     let places = usize::from(decimal.scale);
     let digits = format!("{:0>width$}", decimal.value, width = places + 1);
     let (whole, fraction) = digits.split_at(digits.len() - places);
@@ -156,7 +156,7 @@ fn date(days: u64) -> (u64, u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lapin::types::{DecimalValue, FieldArray, FieldTable};
+    use edeposit_amqp::types::{DecimalValue, FieldArray, FieldTable};
 
     #[test]
     fn texts_are_quoted_and_escaped() {

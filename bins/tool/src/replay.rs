@@ -8,12 +8,10 @@
 //! there twice, never not at all.
 
 use anyhow::{Context as _, Result, anyhow};
+use edeposit_amqp::options::{BasicAckOptions, BasicGetOptions};
+use edeposit_amqp::types::{AMQPValue, FieldTable};
+use edeposit_amqp::{BasicProperties, Channel, RawDelivery};
 use edeposit_settings::Submodule;
-use lapin::BasicProperties;
-use lapin::Channel;
-use lapin::message::Delivery;
-use lapin::options::{BasicAckOptions, BasicGetOptions};
-use lapin::types::{AMQPValue, FieldTable};
 
 use crate::broker::{Broker, queue_name};
 use crate::context::Context;
@@ -44,13 +42,15 @@ pub async fn replay(
     count: Option<u32>,
 ) -> Result<bool> {
     let broker = Broker::connect(context, submodule).await?;
+    let publisher = Publisher::beside(&broker).await?;
     let moved = Replay {
         broker: &broker,
         queue,
-        publisher: Publisher::new(&broker),
+        publisher: &publisher,
     }
     .run(count.unwrap_or(u32::MAX))
     .await;
+    publisher.close().await;
     // What stays was not acknowledged and goes back to its place in the queue.
     broker.close().await;
     moved
@@ -59,11 +59,11 @@ pub async fn replay(
 struct Replay<'a> {
     broker: &'a Broker<'a>,
     queue: &'a str,
-    publisher: Publisher<'a>,
+    publisher: &'a Publisher,
 }
 
 impl Replay<'_> {
-    async fn run(mut self, count: u32) -> Result<bool> {
+    async fn run(self, count: u32) -> Result<bool> {
         // Not more than there are now: one that is dead-lettered again at once comes back here.
         let there = self.broker.depth(self.queue).await?.messages.min(count);
         let channel = self.broker.channel().await?;
@@ -102,7 +102,7 @@ impl Replay<'_> {
         Ok(kept == 0)
     }
 
-    async fn next(&self, channel: &Channel) -> Result<Option<Delivery>> {
+    async fn next(&self, channel: &Channel) -> Result<Option<RawDelivery>> {
         let failed = format!("Can't read queue '{}'", self.queue);
         let getting = channel.basic_get(queue_name(self.queue)?, BasicGetOptions { no_ack: false });
         let got = self
@@ -114,7 +114,7 @@ impl Replay<'_> {
     }
 
     /// Publishes a message where it belongs; the inner error is why this one cannot go there.
-    async fn put_back(&mut self, delivery: &Delivery) -> Result<Result<String, String>> {
+    async fn put_back(&self, delivery: &RawDelivery) -> Result<Result<String, String>> {
         let headers = delivery.properties.headers();
         let Some(place) = headers.as_ref().and_then(place) else {
             let reason = "it does not say where it belongs; neither a daemon parked it nor \
@@ -127,7 +127,7 @@ impl Replay<'_> {
                 &place.exchange,
                 &place.key,
                 &delivery.data,
-                unmarked(&delivery.properties),
+                &unmarked(&delivery.properties),
             )
             .await;
         match sent {
@@ -142,7 +142,7 @@ impl Replay<'_> {
         }
     }
 
-    async fn ack(&self, delivery: &Delivery) -> Result<()> {
+    async fn ack(&self, delivery: &RawDelivery) -> Result<()> {
         let acking = delivery.acker.ack(BasicAckOptions::default());
         let done = self.broker.within("acknowledging", acking).await?;
         match done {
@@ -247,7 +247,7 @@ fn text_of(value: &AMQPValue) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lapin::types::FieldArray;
+    use edeposit_amqp::types::FieldArray;
 
     fn table(pairs: &[(&str, AMQPValue)]) -> FieldTable {
         let mut table = FieldTable::default();

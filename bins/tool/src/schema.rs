@@ -7,8 +7,8 @@
 
 use anyhow::{Result, ensure};
 use clap::ValueEnum;
+use edeposit_amqp::types::{AMQPValue, FieldTable};
 use edeposit_settings::Submodule;
-use lapin::types::{AMQPValue, FieldTable};
 use serde_json::{Value, json};
 
 /// AMQP keeps names in strings of one length byte.

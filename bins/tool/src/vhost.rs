@@ -1,7 +1,7 @@
 //! Creating a virtual host that is missing, or opening one that the user may not enter.
 
 use anyhow::{Result, anyhow};
-use edeposit_pikadaemon::{ConnectError, ConnectionParams, Link};
+use edeposit_amqp::{ConnectError, ConnectionParams, Link};
 
 use crate::broker::{Failure, cannot_connect};
 use crate::context::{Context, quoted};
@@ -10,11 +10,11 @@ use crate::output::remark;
 
 /// Connects, after creating the virtual host if need be.
 pub async fn connect_or_create(context: &Context, params: &ConnectionParams) -> Result<Link> {
-    match edeposit_pikadaemon::connect(params).await {
+    match edeposit_amqp::connect(params).await {
         Ok(link) => Ok(link),
         Err(error) if Failure::of(&error) != Failure::Connection => {
             create(context, params, &error).await?;
-            edeposit_pikadaemon::connect(params)
+            edeposit_amqp::connect(params)
                 .await
                 .map_err(|error| cannot_connect(params, &error))
         }

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
+use edeposit_amqp::{ConnectionParams, get_con_params};
 use edeposit_daemonwrapper::{Context, DaemonRunnerWrapper, ExitWith, Runner, exit};
-use edeposit_pikadaemon::{ConnectionParams, OnMessage, PikaDaemon, get_con_params};
+use edeposit_pikadaemon::{OnMessage, PikaDaemon};
 use edeposit_settings::{Settings, Submodule};
 use tokio::runtime::Builder;
 use tracing::{info, warn};
@@ -146,7 +147,7 @@ impl AmqpDaemon {
 
     /// Consumes `queue` and answers to exchange `out_exch` with key `out_key`, whatever the settings have for this
     /// submodule (the original's constructor arguments). Build the parameters with
-    /// [`get_con_params`](edeposit_pikadaemon::get_con_params).
+    /// [`get_con_params`](edeposit_amqp::get_con_params).
     #[must_use]
     pub fn wired(
         mut self,

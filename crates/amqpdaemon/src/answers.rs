@@ -13,8 +13,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use edeposit_pikadaemon::types::AMQPValue;
-use edeposit_pikadaemon::{Outgoing, encoded_len};
+use edeposit_amqp::types::AMQPValue;
+use edeposit_amqp::{Outgoing, encoded_len};
 use tokio::sync::watch;
 
 use crate::fingerprint::Fingerprint;

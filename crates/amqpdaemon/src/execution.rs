@@ -123,7 +123,7 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
     use std::time::Duration;
 
-    use edeposit_pikadaemon::Outgoing;
+    use edeposit_amqp::Outgoing;
 
     use super::*;
 

@@ -5,8 +5,8 @@
 
 use std::hash::Hash;
 
-use edeposit_pikadaemon::Message;
-use edeposit_pikadaemon::types::{AMQPValue, ShortString};
+use edeposit_amqp::Message;
+use edeposit_amqp::types::{AMQPValue, ShortString};
 use siphasher::sip128::{Hasher128, SipHasher13};
 
 use crate::headers::UUID;
@@ -63,7 +63,7 @@ impl Key {
 
 #[cfg(test)]
 mod tests {
-    use edeposit_pikadaemon::types::FieldTable;
+    use edeposit_amqp::types::FieldTable;
 
     use super::*;
 
@@ -74,7 +74,7 @@ mod tests {
             exchange: "search".to_owned(),
             routing_key: "request".to_owned(),
             redelivered: false,
-            properties: edeposit_pikadaemon::BasicProperties::default().with_headers(headers),
+            properties: edeposit_amqp::BasicProperties::default().with_headers(headers),
             body: body.to_vec(),
         }
     }

@@ -5,8 +5,8 @@
 //! `traceback` and `UUID`, content type `application/text`, and the text as its body. All headers of a message travel in
 //! one frame, so long texts are cut in the headers; the body has the whole.
 
-use edeposit_pikadaemon::types::{AMQPValue, FieldTable};
-use edeposit_pikadaemon::{Outgoing, encoded_len};
+use edeposit_amqp::types::{AMQPValue, FieldTable};
+use edeposit_amqp::{Outgoing, encoded_len};
 
 use crate::Exception;
 use crate::reply::ReplyTo;

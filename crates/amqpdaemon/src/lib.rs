@@ -57,8 +57,8 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 pub use amqp_daemon::AmqpDaemon;
 pub use cli::CommandLine;
+pub use edeposit_amqp::{ConnectionParams, get_con_params};
 pub use edeposit_daemonwrapper::Context;
-pub use edeposit_pikadaemon::{ConnectionParams, get_con_params};
 pub use edeposit_serializers as serializers;
 pub use exception::Exception;
 pub use handler::{Handler, IntoReact, IsHandler, React};

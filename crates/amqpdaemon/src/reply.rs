@@ -6,8 +6,8 @@
 
 use std::fmt::{self, Write as _};
 
-use edeposit_pikadaemon::Message;
-use edeposit_pikadaemon::types::{AMQPValue, ShortString};
+use edeposit_amqp::Message;
+use edeposit_amqp::types::{AMQPValue, ShortString};
 
 use crate::headers::{UUID, cut, parse_key, uuid_text};
 

@@ -4,7 +4,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
-use edeposit_pikadaemon::{Outgoing, PublishError, Session};
+use edeposit_amqp::{Outgoing, PublishError};
+use edeposit_pikadaemon::Session;
 use futures::future::BoxFuture;
 use tokio::runtime::Handle;
 use tokio::sync::watch;

@@ -10,8 +10,9 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use edeposit_pikadaemon::types::AMQPValue;
-use edeposit_pikadaemon::{Message, OnMessage, Outgoing, PublishError, Session, Settle};
+use edeposit_amqp::types::AMQPValue;
+use edeposit_amqp::{Message, Outgoing, PublishError, Settle};
+use edeposit_pikadaemon::{OnMessage, Session};
 use futures::future::BoxFuture;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use edeposit_pikadaemon::get_con_params;
+use edeposit_amqp::get_con_params;
 use edeposit_settings::Settings;
 use tokio::sync::Semaphore;
 
 use crate::client::Shared;
+use crate::destination::Destination;
 use crate::pending::Pending;
-use crate::session::Plan;
 use crate::supervisor::Supervisor;
 use crate::{Client, ConnectError, Replies};
 
@@ -77,16 +77,17 @@ impl<'a> Builder<'a> {
         if !is_name(&name) {
             return Err(ConnectError::Name { name });
         }
-        let plan = Arc::new(Plan {
+        let destination = Arc::new(Destination {
             params,
             submodule,
             replies: Some(self.replies),
             name,
         });
         let pending = Arc::new(Pending::default());
-        let supervisor = Supervisor::start(Arc::clone(&plan), Arc::clone(&pending)).await?;
+        let supervisor = Supervisor::start(Arc::clone(&destination), Arc::clone(&pending), false);
+        supervisor.first().await?;
         let shared = Shared {
-            plan,
+            destination,
             replies: self.replies,
             pending,
             permits: Arc::new(Semaphore::new(self.max_in_flight)),

@@ -9,9 +9,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::call::decode;
 use crate::confirmed::{Deadline, Parcel, message, publish};
+use crate::destination::Destination;
 use crate::inbox::{own_key, queue_name};
 use crate::pending::Pending;
-use crate::session::{DIRECT, Plan};
+use crate::session::DIRECT;
 use crate::supervisor::Supervisor;
 use crate::{Builder, Call, CallError, ConnectError, RawCall, Replies, Request};
 
@@ -24,7 +25,7 @@ pub struct Client {
 }
 
 pub(crate) struct Shared {
-    pub(crate) plan: Arc<Plan>,
+    pub(crate) destination: Arc<Destination>,
     pub(crate) replies: Replies,
     pub(crate) pending: Arc<Pending>,
     pub(crate) permits: Arc<Semaphore>,
@@ -116,8 +117,8 @@ impl Client {
         let permit = Arc::new(self.permit(&deadline).await?);
         let mut waiting = self.shared.pending.register();
         let parcel = self.shared.request(&waiting.uuid, body, &permit);
-        let sessions = self.shared.supervisor.sessions.clone();
-        let (live, ahead) = match publish(sessions, parcel, deadline).await {
+        let standing = self.shared.supervisor.standing();
+        let (live, ahead) = match publish(standing, parcel, deadline).await {
             Ok(live) => (Some(live), None),
             // The confirm was lost, but an answer proves more than it would have.
             Err(error) => match waiting.next_now() {
@@ -148,7 +149,7 @@ impl Client {
         let deadline = Deadline::after(self.deadline);
         let permit = Arc::new(self.permit(&deadline).await?);
         let uuid = uuid::Uuid::new_v4();
-        let submodule = &self.shared.plan.submodule;
+        let submodule = &self.shared.destination.submodule;
         let parcel = Parcel {
             exchange: submodule.exchange.clone(),
             routing_key: submodule.in_key.clone(),
@@ -156,8 +157,8 @@ impl Client {
             submodule: submodule.name.clone(),
             _permit: Some(permit),
         };
-        let sessions = self.shared.supervisor.sessions.clone();
-        publish(sessions, parcel, deadline).await?;
+        let standing = self.shared.supervisor.standing();
+        publish(standing, parcel, deadline).await?;
         Ok(uuid.to_string())
     }
 
@@ -198,9 +199,9 @@ impl Shared {
         body: Vec<u8>,
         permit: &Arc<OwnedSemaphorePermit>,
     ) -> Parcel {
-        let Plan {
+        let Destination {
             submodule, name, ..
-        } = &*self.plan;
+        } = &*self.destination;
         let mut message = message(*uuid, body);
         let mut routing_key = submodule.in_key.clone();
         let reply_to = match self.replies {

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use edeposit_pikadaemon::types::{AMQPValue, FieldTable};
-use edeposit_pikadaemon::{Outgoing, PublishError};
+use edeposit_amqp::types::{AMQPValue, FieldTable};
+use edeposit_amqp::{Outgoing, PublishError};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 use crate::session::Live;
-use crate::supervisor::Sessions;
+use crate::supervisor::{Standing, Standings};
 use crate::{CallError, Request};
 
 /// The largest message RabbitMQ takes unless configured otherwise, in bytes.
@@ -79,17 +79,17 @@ pub(crate) fn message(uuid: Uuid, body: Vec<u8>) -> Outgoing {
 /// Publishes a message by the deadline and returns the session on which the broker has confirmed it. Waits for a session if
 /// there is none; a message that was not sent is published on the next one, one that may have been sent never.
 pub(crate) async fn publish(
-    mut sessions: Sessions,
+    mut standing: Standings,
     parcel: Parcel,
     deadline: Deadline,
 ) -> Result<Arc<Live>, CallError> {
     check(&parcel)?;
     let parcel = Arc::new(parcel);
     loop {
-        let usable =
-            sessions.wait_for(|live| live.as_ref().is_some_and(|live| !live.loss.has_come()));
-        let live = match deadline.bound(Request::NotSent, usable).await? {
-            Ok(live) => live.clone(),
+        let decided = standing
+            .wait_for(|standing| standing.live().is_some() || matches!(standing, Standing::Closed));
+        let live = match deadline.bound(Request::NotSent, decided).await? {
+            Ok(standing) => standing.live().cloned(),
             Err(_) => None,
         };
         let Some(live) = live else {

@@ -9,7 +9,7 @@ pub enum ConnectError {
     Settings(#[from] edeposit_settings::Error),
     /// RabbitMQ cannot be reached, or refuses.
     #[error(transparent)]
-    Broker(#[from] edeposit_pikadaemon::ConnectError),
+    Broker(#[from] edeposit_amqp::ConnectError),
     /// A client's name would not do in a routing key.
     #[error("'{name}' is no name for a client: use 1 to 100 of the characters A-Z a-z 0-9 _ -")]
     Name {
@@ -26,4 +26,12 @@ pub enum ConnectError {
         /// What to do.
         advice: &'static str,
     },
+}
+
+impl ConnectError {
+    /// Whether trying again without anybody's help may succeed.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        matches!(self, Self::Broker(error) if error.is_temporary())
+    }
 }

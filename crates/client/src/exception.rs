@@ -1,6 +1,6 @@
 //! A failure reported by a daemon, read from the headers of its answer.
 
-use lapin::types::{AMQPValue, FieldTable};
+use edeposit_amqp::types::{AMQPValue, FieldTable};
 
 /// What a daemon answers when a request fails. The original described Python's exceptions so; the daemons keep its names.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

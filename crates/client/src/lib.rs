@@ -42,6 +42,7 @@ mod call;
 mod client;
 mod confirmed;
 mod connect_error;
+mod destination;
 mod error;
 mod exception;
 mod inbox;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use lapin::BasicProperties;
+use edeposit_amqp::BasicProperties;
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 use uuid::Uuid;
@@ -166,7 +166,7 @@ fn read(properties: &BasicProperties, body: Vec<u8>) -> Reply {
 
 #[cfg(test)]
 mod tests {
-    use lapin::types::{AMQPValue, FieldTable};
+    use edeposit_amqp::types::{AMQPValue, FieldTable};
 
     use super::*;
 

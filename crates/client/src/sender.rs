@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use edeposit_pikadaemon::get_con_params;
-use edeposit_pikadaemon::types::{AMQPValue, ShortString};
+use edeposit_amqp::get_con_params;
+use edeposit_amqp::types::{AMQPValue, ShortString};
 use edeposit_settings::Settings;
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::client::encode;
 use crate::confirmed::{Deadline, Parcel, message, publish};
-use crate::session::Plan;
+use crate::destination::Destination;
 use crate::supervisor::Supervisor;
 use crate::{CallError, ConnectError};
 
@@ -36,7 +36,7 @@ use crate::{CallError, ConnectError};
 ///
 /// The errors of all methods are [`CallError`]s other than `Exception` and `Decode`.
 pub struct Sender {
-    plan: Arc<Plan>,
+    destination: Arc<Destination>,
     supervisor: Supervisor,
     deadline: Duration,
     headers: Vec<(ShortString, AMQPValue)>,
@@ -49,18 +49,33 @@ impl Sender {
     /// # Errors
     /// The broker cannot be reached, refuses, or has no such exchange. Later losses are repaired.
     pub async fn connect(settings: &Settings, submodule: &str) -> Result<Self, ConnectError> {
+        let sender = Self::start(settings, submodule, false)?;
+        sender.supervisor.first().await?;
+        Ok(sender)
+    }
+
+    /// The same, but without a connection yet: if the broker is away, it is waited for, and so are messages. See
+    /// [`Sender::connected`].
+    ///
+    /// # Errors
+    /// A setting does not do.
+    pub fn waiting_for_broker(settings: &Settings, submodule: &str) -> Result<Self, ConnectError> {
+        Self::start(settings, submodule, true)
+    }
+
+    fn start(settings: &Settings, submodule: &str, wait: bool) -> Result<Self, ConnectError> {
         let submodule = settings.submodule(submodule)?;
         let params = get_con_params(settings, &submodule.vhost)?.for_submodule(&submodule.name);
         let deadline = params.connection.publish_timeout;
-        let plan = Arc::new(Plan {
+        let destination = Arc::new(Destination {
             params,
             submodule,
             replies: None,
             name: String::new(),
         });
-        let supervisor = Supervisor::start(Arc::clone(&plan), Arc::default()).await?;
+        let supervisor = Supervisor::start(Arc::clone(&destination), Arc::default(), wait);
         Ok(Self {
-            plan,
+            destination,
             supervisor,
             deadline,
             headers: Vec::new(),
@@ -87,10 +102,24 @@ impl Sender {
         Ok(self)
     }
 
+    /// Waits for the first connection, as long as the broker is away.
+    ///
+    /// # Errors
+    /// The broker refuses, or has no such exchange: waiting does not help.
+    pub async fn connected(&self) -> Result<(), ConnectError> {
+        self.supervisor.first().await
+    }
+
     /// Whether there is a connection, as far as is known. Without one, messages wait for it.
     #[must_use]
     pub fn is_connected(&self) -> bool {
-        self.supervisor.sessions.borrow().is_some()
+        self.supervisor.is_connected()
+    }
+
+    /// Why there is no connection; none if there is one, or if none was tried yet.
+    #[must_use]
+    pub fn waiting_for(&self) -> Option<String> {
+        self.supervisor.waiting_for()
     }
 
     /// Sends a record where the submodule's answers go: to its exchange, with its output key. Returns the message's UUID.
@@ -101,7 +130,7 @@ impl Sender {
         &self,
         record: &T,
     ) -> Result<String, CallError> {
-        let submodule = &self.plan.submodule;
+        let submodule = &self.destination.submodule;
         self.send_message(&submodule.exchange, &submodule.out_key, encode(record)?)
             .await
     }
@@ -125,11 +154,11 @@ impl Sender {
             exchange: exchange.to_owned(),
             routing_key: routing_key.to_owned(),
             message,
-            submodule: self.plan.submodule.name.clone(),
+            submodule: self.destination.submodule.name.clone(),
             _permit: None,
         };
-        let sessions = self.supervisor.sessions.clone();
-        publish(sessions, parcel, Deadline::after(self.deadline)).await?;
+        let standing = self.supervisor.standing();
+        publish(standing, parcel, Deadline::after(self.deadline)).await?;
         Ok(uuid.to_string())
     }
 

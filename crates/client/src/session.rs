@@ -3,19 +3,20 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use edeposit_pikadaemon::{ConnectionParams, Node, Outgoing, PublishError, Publisher};
-use edeposit_pikadaemon::{check_exchange, connect, is_channel_error};
-use edeposit_settings::Submodule;
+use edeposit_amqp::options::BasicConsumeOptions;
+use edeposit_amqp::types::FieldTable;
+use edeposit_amqp::{
+    Channel, Node, Outgoing, PublishError, Publisher, PublishingEvent, PublishingEvents,
+    check_exchange, connect,
+};
+use edeposit_pikadaemon::{Ended, LIVENESS_INTERVAL};
 use futures::StreamExt;
-use futures::stream::BoxStream;
-use lapin::options::BasicConsumeOptions;
-use lapin::types::FieldTable;
-use lapin::{Channel, Event};
 use tokio::sync::Semaphore;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
+use crate::destination::Destination;
 use crate::inbox::Inbox;
 use crate::pending::Pending;
 use crate::{ConnectError, Replies};
@@ -24,19 +25,8 @@ use crate::{ConnectError, Replies};
 pub(crate) const DIRECT: &str = "amq.rabbitmq.reply-to";
 /// Messages waiting for their confirms at once; [`Publisher`] has a channel for each.
 const IN_FLIGHT: usize = 32;
-/// How often the session proves that it still consumes.
-const LIVENESS_INTERVAL: Duration = Duration::from_secs(15);
 /// How long an orderly goodbye may take.
-pub(crate) const CLOSE_LIMIT: Duration = Duration::from_secs(2);
-
-/// What a client connects to, and how.
-pub(crate) struct Plan {
-    pub(crate) params: ConnectionParams,
-    pub(crate) submodule: Submodule,
-    /// None: a client that only sends.
-    pub(crate) replies: Option<Replies>,
-    pub(crate) name: String,
-}
+const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 
 /// The end of a session, for those who have to know of it.
 #[derive(Debug, Default)]
@@ -103,9 +93,8 @@ impl Turn {
             .publisher
             .publish(exchange, routing_key, message)
             .await;
-        if let Err(
-            e @ (PublishError::NotSent(_) | PublishError::Lost(_) | PublishError::Timeout { .. }),
-        ) = &result
+        if let Err(e) = &result
+            && e.is_session_lost()
         {
             self.0.loss.declare(e.to_string());
         }
@@ -123,25 +112,22 @@ impl Drop for Turn {
 pub(crate) struct Session {
     pub(crate) live: Arc<Live>,
     inbox: Option<Inbox>,
-    events: BoxStream<'static, Event>,
-}
-
-/// Why [`Session::run`] ended.
-pub(crate) enum Ended {
-    Stopped,
-    Lost(String),
+    events: PublishingEvents,
 }
 
 impl Session {
     /// Connects and sets up the way answers come in.
-    pub(crate) async fn open(plan: &Plan, pending: &Arc<Pending>) -> Result<Self, ConnectError> {
-        let link = connect(&plan.params).await?;
-        let events = link.connection().events_listener().boxed();
-        check_exchange(&plan.params, &link, &plan.submodule.exchange).await?;
+    pub(crate) async fn open(
+        destination: &Destination,
+        pending: &Arc<Pending>,
+    ) -> Result<Self, ConnectError> {
+        let link = connect(&destination.params).await?;
+        let events = PublishingEvents::of(&link);
+        check_exchange(&destination.params, &link, &destination.submodule.exchange).await?;
         let node = link.node().clone();
-        let mut publisher = Publisher::new(link, &plan.params, IN_FLIGHT);
+        let mut publisher = Publisher::new(link, &destination.params, IN_FLIGHT);
         let loss = Arc::new(Loss::default());
-        let inbox = match plan.replies {
+        let inbox = match destination.replies {
             None => None,
             Some(Replies::Direct) => {
                 let (pending, loss) = (Arc::clone(pending), Arc::clone(&loss));
@@ -154,7 +140,7 @@ impl Session {
                 });
                 None
             }
-            Some(replies) => Some(Inbox::open(plan, replies).await?),
+            Some(replies) => Some(Inbox::open(destination, replies).await?),
         };
         Ok(Self {
             live: Arc::new(Live {
@@ -183,22 +169,19 @@ impl Session {
                     }
                 }
                 event = self.events.next() => match event {
-                    Some(Event::ConnectionBlocked(reason)) => {
+                    PublishingEvent::Blocked(reason) => {
                         warn!(reason, "RabbitMQ has blocked publishing; requests wait");
                     }
-                    Some(Event::ConnectionUnblocked) => {
+                    PublishingEvent::Unblocked => {
                         info!("RabbitMQ takes messages again");
                         self.live.publisher.unblocked();
                     }
-                    // Whoever published on that channel is told.
-                    Some(Event::Error(e)) if is_channel_error(&e) => debug!(error = %e, "publishing channel"),
-                    Some(Event::Error(e)) => return Ended::Lost(format!("publishing connection: {e}")),
-                    Some(event) => debug!(?event, "publishing connection"),
-                    None => return Ended::Lost("the publishing connection is gone".to_owned()),
+                    PublishingEvent::Lost(reason) => return Ended::Lost(reason),
                 },
                 _ = liveness.tick() => {
-                    if let Some(inbox) = &mut self.inbox
-                        && let Err(reason) = inbox.prove_alive().await
+                    let liveness = self.inbox.as_ref().map(Inbox::liveness);
+                    if let Some(liveness) = liveness
+                        && let Err(reason) = liveness.prove().await
                     {
                         return Ended::Lost(reason);
                     }
@@ -216,7 +199,7 @@ impl Session {
     pub(crate) async fn close(self) {
         self.give_up("the client was closed".to_owned());
         if let Some(inbox) = self.inbox {
-            inbox.close().await;
+            inbox.close(CLOSE_LIMIT).await;
         }
         if let Some(live) = Arc::into_inner(self.live) {
             live.publisher.into_link().close(CLOSE_LIMIT).await;
@@ -237,7 +220,7 @@ async fn consume_direct(
     channel: Channel,
     pending: Arc<Pending>,
     loss: Arc<Loss>,
-) -> Result<(), lapin::Error> {
+) -> Result<(), edeposit_amqp::Error> {
     let options = BasicConsumeOptions {
         no_ack: true,
         ..BasicConsumeOptions::default()

@@ -1,57 +1,122 @@
-//! Keeps a session going until the client is closed or dropped.
+//! The task that owns the sessions of a client: it keeps one going until the client is closed or dropped.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use edeposit_pikadaemon::backoff;
+use edeposit_pikadaemon::{Ended, Sessions, supervise};
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
-use tracing::{debug, info, warn};
+use tracing::info;
 
 use crate::ConnectError;
+use crate::destination::Destination;
 use crate::pending::Pending;
-use crate::session::{Ended, Live, Plan, Session};
+use crate::session::{Live, Session};
 
-/// A session that lasted this long was good: the back-off starts anew after it.
-const STABLE_AFTER: Duration = Duration::from_secs(10);
+/// The longest pause between two tries to connect: callers are waiting, with deadlines.
+const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 
-/// The back-off grows up to that of this attempt, 4 s: callers are waiting, with deadlines.
-const LAST_ATTEMPT: u32 = 4;
+/// How a client stands with the broker.
+#[derive(Clone, Default)]
+pub(crate) enum Standing {
+    /// No try has come to its end yet.
+    #[default]
+    Connecting,
+    /// There is a session.
+    Live(Arc<Live>),
+    /// There is none; the last reason.
+    Waiting(String),
+    /// There will be none any more.
+    Closed,
+}
 
-/// The session that is there now, if there is one.
-pub(crate) type Sessions = watch::Receiver<Option<Arc<Live>>>;
+impl Standing {
+    /// The session, if it can be used.
+    pub(crate) fn live(&self) -> Option<&Arc<Live>> {
+        match self {
+            Self::Live(live) if !live.loss.has_come() => Some(live),
+            _ => None,
+        }
+    }
+}
 
-/// The task that owns the sessions of a client. Dropping it ends the task, which closes the connections.
+/// What becomes of a client's sessions.
+pub(crate) type Standings = watch::Receiver<Standing>;
+
+type Task = JoinHandle<Result<(), ConnectError>>;
+
+/// The task. Dropping this ends it, which closes the connections.
 pub(crate) struct Supervisor {
-    pub(crate) sessions: Sessions,
+    standing: Standings,
     stop: CancellationToken,
     _stop_when_dropped: DropGuard,
-    task: Mutex<Option<JoinHandle<()>>>,
+    task: Mutex<Option<Task>>,
 }
 
 impl Supervisor {
-    /// Sets up the first session; from then on, lost ones are replaced.
-    pub(crate) async fn start(
-        plan: Arc<Plan>,
-        pending: Arc<Pending>,
-    ) -> Result<Self, ConnectError> {
-        let first = Session::open(&plan, &pending).await?;
-        let (sender, sessions) = watch::channel(Some(Arc::clone(&first.live)));
+    /// Starts to set up the first session. If the broker is away then, `wait` says to go on trying; from the first session
+    /// on, lost ones are always replaced.
+    pub(crate) fn start(destination: Arc<Destination>, pending: Arc<Pending>, wait: bool) -> Self {
+        let (sender, standing) = watch::channel(Standing::default());
         let stop = CancellationToken::new();
-        let keeper = Keeper {
-            plan,
-            pending,
-            sessions: sender,
-            stop: stop.clone(),
-            last_reason: String::new(),
+        let mut calling = Calling {
+            destination,
+            pending: Arc::clone(&pending),
+            standing: sender,
+            connected_before: false,
+            wait,
         };
-        Ok(Self {
-            sessions,
+        let stopped = stop.clone();
+        let task = tokio::spawn(async move {
+            let ended = supervise(&mut calling, &stopped).await;
+            drop(calling);
+            pending.close();
+            ended
+        });
+        Self {
+            standing,
             _stop_when_dropped: stop.clone().drop_guard(),
             stop,
-            task: Mutex::new(Some(tokio::spawn(keeper.keep(first)))),
-        })
+            task: Mutex::new(Some(task)),
+        }
+    }
+
+    /// Waits for the first session.
+    pub(crate) async fn first(&self) -> Result<(), ConnectError> {
+        let mut standing = self.standing.clone();
+        if standing
+            .wait_for(|standing| matches!(standing, Standing::Live(_)))
+            .await
+            .is_ok()
+        {
+            return Ok(());
+        }
+        // The task has ended without one.
+        let mut task = self.task.lock().await;
+        let Some(ending) = task.as_mut() else {
+            return Ok(());
+        };
+        let ended = ending.await;
+        *task = None;
+        ended.unwrap_or(Ok(()))
+    }
+
+    /// How the client stands, now and later.
+    pub(crate) fn standing(&self) -> Standings {
+        self.standing.clone()
+    }
+
+    pub(crate) fn is_connected(&self) -> bool {
+        matches!(&*self.standing.borrow(), Standing::Live(_))
+    }
+
+    /// Why there is no session, if that is known.
+    pub(crate) fn waiting_for(&self) -> Option<String> {
+        match &*self.standing.borrow() {
+            Standing::Waiting(reason) => Some(reason.clone()),
+            _ => None,
+        }
     }
 
     /// Ends the session and waits until it is closed.
@@ -64,77 +129,54 @@ impl Supervisor {
     }
 }
 
-struct Keeper {
-    plan: Arc<Plan>,
+/// The sessions of a client.
+struct Calling {
+    destination: Arc<Destination>,
     pending: Arc<Pending>,
-    sessions: watch::Sender<Option<Arc<Live>>>,
-    stop: CancellationToken,
-    last_reason: String,
+    standing: watch::Sender<Standing>,
+    connected_before: bool,
+    wait: bool,
 }
 
-impl Keeper {
-    async fn keep(mut self, first: Session) {
-        let mut attempt = 0;
-        let mut next = Some(first);
-        while let Some(mut session) = next {
-            let since = Instant::now();
-            let ended = session.run(&self.pending, &self.stop).await;
-            self.sessions.send_replace(None);
-            match ended {
-                Ended::Stopped => {
-                    // Whoever waits for a session is told that there will be none.
-                    drop(self.sessions);
-                    self.pending.close();
-                    return session.close().await;
-                }
-                Ended::Lost(reason) => {
-                    session.give_up(reason.clone());
-                    self.tell(reason);
-                }
-            }
-            drop(session);
-            if since.elapsed() >= STABLE_AFTER {
-                attempt = 0;
-            }
-            next = self.restore(&mut attempt).await;
+impl Sessions for Calling {
+    type Session = Session;
+    type Error = ConnectError;
+
+    async fn open(&mut self) -> Result<Session, ConnectError> {
+        let session = Session::open(&self.destination, &self.pending).await?;
+        if std::mem::replace(&mut self.connected_before, true) {
+            info!(broker = %session.live.node, "connected again");
         }
+        let live = Standing::Live(Arc::clone(&session.live));
+        self.standing.send_replace(live);
+        Ok(session)
+    }
+
+    async fn run(&mut self, session: &mut Session, stop: &CancellationToken) -> Ended {
+        session.run(&self.pending, stop).await
+    }
+
+    fn lost(&mut self, session: Session, reason: &str) {
+        session.give_up(reason.to_owned());
+    }
+
+    async fn close(&mut self, session: Session) {
+        // Whoever waits for a session is told that there will be none.
+        self.standing.send_replace(Standing::Closed);
         self.pending.close();
+        session.close().await;
     }
 
-    /// A new session; None if told to stop before there is one.
-    async fn restore(&mut self, attempt: &mut u32) -> Option<Session> {
-        loop {
-            let trying = async {
-                tokio::time::sleep(backoff::delay(*attempt)).await;
-                Session::open(&self.plan, &self.pending).await
-            };
-            let opened = tokio::select! {
-                () = self.stop.cancelled() => return None,
-                opened = trying => opened,
-            };
-            *attempt = (*attempt + 1).min(LAST_ATTEMPT);
-            match opened {
-                Ok(session) => {
-                    info!(broker = %session.live.node, "connected again");
-                    self.last_reason.clear();
-                    self.sessions.send_replace(Some(Arc::clone(&session.live)));
-                    return Some(session);
-                }
-                Err(error) => self.tell(error.to_string()),
-            }
-        }
+    fn waits_out(&self, error: &ConnectError) -> bool {
+        self.wait && error.is_temporary()
     }
 
-    /// Logs one warning for each new reason: that it goes on is no news.
-    fn tell(&mut self, reason: String) {
-        if self.last_reason == reason {
-            debug!(reason, "still no connection to RabbitMQ");
-        } else {
-            warn!(
-                reason,
-                "no connection to RabbitMQ; trying again until there is one"
-            );
-            self.last_reason = reason;
-        }
+    fn waiting(&mut self, reason: &str) {
+        self.standing
+            .send_replace(Standing::Waiting(reason.to_owned()));
+    }
+
+    fn longest_pause(&self) -> Duration {
+        LONGEST_PAUSE
     }
 }

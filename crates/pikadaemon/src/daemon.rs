@@ -1,55 +1,20 @@
-//! The supervisor: keeps a session going until told to stop.
+//! A daemon that consumes one queue and keeps doing so.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use edeposit_amqp::{ConnectError, ConnectionParams};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::info;
 
+use crate::endpoints::Endpoints;
 use crate::live_session::LiveSession;
-use crate::message::OnMessage;
-use crate::watch::Ended;
-use crate::{ConnectError, ConnectionParams, Event, State, backoff};
-
-/// A session that lasted this long was good: the back-off starts anew after it.
-const STABLE_AFTER: Duration = Duration::from_secs(10);
-
-/// What a daemon consumes, and where its answers go.
-#[derive(Clone, Debug)]
-pub(crate) struct Plan {
-    pub(crate) params: ConnectionParams,
-    pub(crate) queue: String,
-    pub(crate) output_exchange: String,
-    pub(crate) prefetch: u16,
-}
-
-/// What a running daemon has to say about itself.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub enum Report<'a> {
-    /// Deliveries arrive: set up for the first time or again.
-    Consuming,
-    /// The broker has just answered on the channel that consumes: the queue is there and is consumed.
-    Alive,
-    /// The broker takes no messages for now: it is short of memory or disk. Consuming goes on.
-    Blocked {
-        /// The broker's words.
-        reason: &'a str,
-    },
-    /// The broker takes messages again.
-    Unblocked,
-    /// There is no session; the next try comes by itself.
-    Waiting {
-        /// Why.
-        reason: &'a str,
-    },
-    /// Told to stop: finishing what is in hand.
-    Draining,
-}
+use crate::supervise::{Ended, Sessions, supervise};
+use crate::{OnMessage, Report};
 
 /// Consumes a queue and keeps doing so (the original's `PikaDaemon`).
 pub struct PikaDaemon {
-    plan: Plan,
+    endpoints: Endpoints,
     handler: Arc<dyn OnMessage>,
     drain_time: Duration,
     wait_for_broker: bool,
@@ -66,7 +31,7 @@ impl PikaDaemon {
         handler: Arc<dyn OnMessage>,
     ) -> Self {
         Self {
-            plan: Plan {
+            endpoints: Endpoints {
                 params,
                 queue: queue.into(),
                 output_exchange: output_exchange.into(),
@@ -81,7 +46,7 @@ impl PikaDaemon {
     /// How many deliveries are dealt with at once; 1 keeps strict order. Default 1.
     #[must_use]
     pub fn prefetch(mut self, prefetch: u16) -> Self {
-        self.plan.prefetch = prefetch.max(1);
+        self.endpoints.prefetch = prefetch.max(1);
         self
     }
 
@@ -100,11 +65,6 @@ impl PikaDaemon {
         self
     }
 
-    /// Whether a failure of the very first try is waited out.
-    fn waits_out(&self, error: &ConnectError) -> bool {
-        self.wait_for_broker && error.is_temporary()
-    }
-
     /// Runs until `stop` is cancelled. Returns how many deliveries could not be finished in the drain time; they are back
     /// in the queue.
     ///
@@ -115,99 +75,55 @@ impl PikaDaemon {
         stop: CancellationToken,
         report: &mut (dyn FnMut(Report<'_>) + Send),
     ) -> Result<usize, ConnectError> {
-        let mut state = State::FIRST;
-        let mut live = None;
-        let mut unfinished = 0;
-        let mut ever_consumed = false;
-        let mut last_reason = String::new();
-        loop {
-            let event = match state {
-                State::Connecting { attempt } => {
-                    tokio::select! {
-                        () = stop.cancelled() => Event::Stop,
-                        opened = LiveSession::open(&self.plan, &self.handler) => match opened {
-                            Ok(session) => {
-                                info!(
-                                    queue = self.plan.queue,
-                                    virtualhost = self.plan.params.virtualhost,
-                                    broker = %session.node(),
-                                    prefetch = self.plan.prefetch,
-                                    "consuming"
-                                );
-                                ever_consumed = true;
-                                last_reason.clear();
-                                live = Some((session, Instant::now()));
-                                report(Report::Consuming);
-                                Event::Ready
-                            }
-                            Err(error) if !(ever_consumed || self.waits_out(&error)) => {
-                                return Err(error);
-                            }
-                            Err(error) => {
-                                tell(&mut last_reason, error.to_string(), attempt, report);
-                                Event::SetupFailed
-                            }
-                        },
-                    }
-                }
-                State::Consuming { attempt } => {
-                    // Put there on the way into this state.
-                    let Some((mut session, since)) = live.take() else {
-                        state = State::FIRST;
-                        continue;
-                    };
-                    match session.run(&self.plan, &self.handler, &stop, report).await {
-                        Ended::Stopped => {
-                            live = Some((session, since));
-                            Event::Stop
-                        }
-                        Ended::Lost(reason) => {
-                            tell(&mut last_reason, reason, attempt, report);
-                            // What it had in hand goes back into the queue.
-                            drop(session);
-                            Event::Lost {
-                                stable: since.elapsed() >= STABLE_AFTER,
-                            }
-                        }
-                    }
-                }
-                State::BackingOff { attempt } => {
-                    let delay = backoff::delay(attempt);
-                    debug!(?delay, attempt, "waiting before the next try");
-                    tokio::select! {
-                        () = stop.cancelled() => Event::Stop,
-                        () = tokio::time::sleep(delay) => Event::WaitOver,
-                    }
-                }
-                State::Draining => {
-                    report(Report::Draining);
-                    if let Some((session, _)) = live.take() {
-                        unfinished = session.drain(&self.plan, self.drain_time).await;
-                    }
-                    Event::Drained
-                }
-                State::Stopped => return Ok(unfinished),
-            };
-            state = state.next(event);
-        }
+        let mut consuming = Consuming {
+            daemon: self,
+            report,
+            unfinished: 0,
+        };
+        supervise(&mut consuming, &stop).await?;
+        Ok(consuming.unfinished)
     }
 }
 
-/// Reports every failed try, but logs one warning for each new reason: that it goes on is no news.
-fn tell(
-    last_reason: &mut String,
-    reason: String,
-    attempt: u32,
-    report: &mut (dyn FnMut(Report<'_>) + Send),
-) {
-    report(Report::Waiting { reason: &reason });
-    if *last_reason == reason {
-        debug!(reason, attempt, "still no session with RabbitMQ");
-    } else {
-        warn!(
-            reason,
-            "no session with RabbitMQ; trying again until there is one"
+/// The sessions of a daemon.
+struct Consuming<'a> {
+    daemon: PikaDaemon,
+    report: &'a mut (dyn FnMut(Report<'_>) + Send),
+    unfinished: usize,
+}
+
+impl Sessions for Consuming<'_> {
+    type Session = LiveSession;
+    type Error = ConnectError;
+
+    async fn open(&mut self) -> Result<LiveSession, ConnectError> {
+        let endpoints = &self.daemon.endpoints;
+        let session = LiveSession::open(endpoints, &self.daemon.handler).await?;
+        info!(
+            queue = endpoints.queue,
+            virtualhost = endpoints.params.virtualhost,
+            broker = %session.node(),
+            prefetch = endpoints.prefetch,
+            "consuming"
         );
-        *last_reason = reason;
+        (self.report)(Report::Consuming);
+        Ok(session)
+    }
+
+    async fn run(&mut self, session: &mut LiveSession, stop: &CancellationToken) -> Ended {
+        session.run(&self.daemon.handler, stop, self.report).await
+    }
+
+    async fn close(&mut self, session: LiveSession) {
+        (self.report)(Report::Draining);
+        self.unfinished = session.drain(self.daemon.drain_time).await;
+    }
+
+    fn waits_out(&self, error: &ConnectError) -> bool {
+        self.daemon.wait_for_broker && error.is_temporary()
+    }
+
+    fn waiting(&mut self, reason: &str) {
+        (self.report)(Report::Waiting { reason });
     }
 }

@@ -13,48 +13,25 @@
 //!   the delivery it answers be acknowledged.
 //! - **No await on the broker without a deadline.**
 //!
-//! The states a daemon goes through are in [`State`]; the module around it does the I/O.
+//! The states a session goes through are in [`State`]; [`supervise`] does what they ask for, for any kind of session: that of a
+//! daemon here, those of clients in `edeposit-client`.
 
-mod after_others;
-pub mod backoff;
-mod checks;
-mod confirming;
-mod connect_error;
 mod daemon;
 mod deliveries;
-mod direct_replies;
-mod encoded_len;
-mod guard;
-mod lane;
-mod link;
+mod endpoints;
 mod live_session;
-mod message;
-mod params;
+mod on_message;
 mod parked;
-mod properties;
-mod publish_error;
-mod publisher;
+mod report;
 mod session;
-mod settling;
-mod solo;
 mod state;
-mod tls_error;
+mod supervise;
 mod watch;
 
-pub use checks::{check_exchange, check_queue};
-pub use connect_error::{ConnectError, NoNode};
-pub use daemon::{PikaDaemon, Report};
-pub use encoded_len::encoded_len;
-pub use link::{Link, connect, within};
-pub use message::{Message, OnMessage, Outgoing, Settle};
-pub use params::{ConnectionParams, get_con_params};
-pub use publish_error::{PublishError, is_channel_error};
-pub use publisher::Publisher;
+pub use daemon::PikaDaemon;
+pub use on_message::OnMessage;
+pub use report::Report;
 pub use session::Session;
 pub use state::{Event, State};
+pub use supervise::{Ended, Sessions, supervise};
 pub use watch::LIVENESS_INTERVAL;
-
-/// A node of RabbitMQ, as the settings list them.
-pub use edeposit_settings::Node;
-/// AMQP's types for headers and properties, as lapin has them.
-pub use lapin::{BasicProperties, types};

@@ -1,10 +1,7 @@
 //! What a parked message carries: where it should have gone, and why it did not.
 
-use lapin::BasicProperties;
-use lapin::types::{AMQPValue, FieldTable};
-
-use crate::encoded_len::encoded_len;
-use crate::message::{Message, PERSISTENT};
+use edeposit_amqp::types::{AMQPValue, FieldTable};
+use edeposit_amqp::{BasicProperties, Message, PERSISTENT, encoded_len};
 
 /// Room in a frame for what is not counted: the frame itself, and the properties whose length is fixed.
 const ROOM: usize = 256;

@@ -1,15 +1,12 @@
 //! What a message handler may use of a session with the broker: publishing.
 
-use lapin::BasicProperties;
+use edeposit_amqp::{
+    BasicProperties, DirectReplies, Link, Message, Outgoing, PublishError, Publisher, is_direct,
+};
 use tokio::sync::watch;
 
-use crate::PublishError;
-use crate::daemon::Plan;
-use crate::direct_replies::{DirectReplies, is_direct};
-use crate::link::Link;
-use crate::message::{Message, Outgoing};
+use crate::endpoints::Endpoints;
 use crate::parked::{addressed, parked_request};
-use crate::publisher::Publisher;
 
 /// What an [`OnMessage`](crate::OnMessage) may use of a session: publishing.
 pub struct Session {
@@ -24,14 +21,14 @@ pub struct Session {
 
 impl Session {
     /// Publishes by this connection, beside one that takes frames of `frame_max` bytes.
-    pub(crate) fn new(plan: &Plan, publish_link: Link, frame_max: usize) -> Self {
-        let (params, in_flight) = (&plan.params, plan.prefetch.into());
+    pub(crate) fn new(endpoints: &Endpoints, publish_link: Link, frame_max: usize) -> Self {
+        let (params, in_flight) = (&endpoints.params, endpoints.prefetch.into());
         Self {
             frame_max: frame_max.min(publish_link.frame_max()),
             publisher: Publisher::new(publish_link, params, in_flight),
             direct_replies: DirectReplies::new(params, in_flight),
-            input_queue: plan.queue.clone(),
-            output_exchange: plan.output_exchange.clone(),
+            input_queue: endpoints.queue.clone(),
+            output_exchange: endpoints.output_exchange.clone(),
             doubt: watch::Sender::new(None),
         }
     }

@@ -5,9 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use edeposit_pikadaemon::{
-    Message, OnMessage, Outgoing, PikaDaemon, PublishError, Report, Session, Settle, get_con_params,
-};
+use edeposit_amqp::{Message, Outgoing, PublishError, Settle, get_con_params};
+use edeposit_pikadaemon::{OnMessage, PikaDaemon, Report, Session};
 use edeposit_settings::Settings;
 use edeposit_testkit::{Caller, RabbitNode, Schema};
 use futures::future::BoxFuture;

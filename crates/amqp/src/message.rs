@@ -1,15 +1,10 @@
 //! What comes in, what goes out, and what becomes of a delivery.
 
-use std::sync::Arc;
-
-use futures::future::BoxFuture;
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 
-use crate::{PublishError, Session};
-
 /// AMQP's delivery mode of messages that survive the broker.
-pub(crate) const PERSISTENT: u8 = 2;
+pub const PERSISTENT: u8 = 2;
 
 /// A delivery from the input queue.
 #[derive(Debug)]
@@ -54,7 +49,8 @@ pub struct Outgoing {
 
 impl Outgoing {
     /// All that goes with the body.
-    pub(crate) fn properties(&self) -> BasicProperties {
+    #[must_use]
+    pub fn properties(&self) -> BasicProperties {
         let mut properties = BasicProperties::default()
             .with_content_type(self.content_type.into())
             .with_delivery_mode(PERSISTENT)
@@ -79,20 +75,4 @@ pub enum Settle {
     Ack,
     /// It cannot be finished now: put it back into the queue.
     Requeue,
-}
-
-/// Deals with deliveries (the original's `onMessageReceived`). Called concurrently, for as many at once as the prefetch
-/// allows, but all in one task: work that takes long or blocks belongs in a task of its own.
-pub trait OnMessage: Send + Sync + 'static {
-    /// A session is set up, the first or a new one; no delivery of it has been handed over yet, and none of an earlier one
-    /// is in hand any more. Default: nothing.
-    fn on_session(&self, _session: &Arc<Session>) {}
-
-    /// Deals with one delivery and says what becomes of it. An error means that an answer may not have reached the
-    /// broker: the session is given up and the delivery goes back to the queue.
-    fn on_message_received<'a>(
-        &'a self,
-        message: Message,
-        session: &'a Arc<Session>,
-    ) -> BoxFuture<'a, Result<Settle, PublishError>>;
 }

@@ -2,12 +2,12 @@
 
 use lapin::options::{ExchangeDeclareOptions, QueueDeclareOptions};
 use lapin::protocol::AMQPSoftError;
-use lapin::types::{FieldTable, ShortString};
+use lapin::types::FieldTable;
 use lapin::{Channel, ExchangeKind};
 
 use crate::connect_error::is;
 use crate::link::{Link, within};
-use crate::{ConnectError, ConnectionParams};
+use crate::{ConnectError, ConnectionParams, short};
 
 pub(crate) const PASSIVE_QUEUE: QueueDeclareOptions = QueueDeclareOptions {
     passive: true,
@@ -83,9 +83,4 @@ fn is_not_found(error: &lapin::Error) -> bool {
         lapin::ErrorKind::ProtocolError(amqp)
             if is(amqp, AMQPSoftError::NOTFOUND) && !amqp.get_message().as_str().contains("down or inaccessible")
     )
-}
-
-/// Names come from the settings; one that AMQP has no room for names nothing.
-pub(crate) fn short(name: &str) -> ShortString {
-    ShortString::try_new(name).unwrap_or_default()
 }

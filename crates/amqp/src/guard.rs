@@ -156,15 +156,16 @@ impl AsyncRead for Guard {
     }
 }
 
-/// Bytes count as written when they are on their way. The library does not flush again by itself what it took for written:
-/// with nothing else to write it would wait for an event that has been.
+/// A write is reported as done only when its bytes have been handed to the socket. The client library never flushes again
+/// what was reported as written: if it had nothing else to write, it would wait for a socket event that has passed already,
+/// and the bytes would stay here.
 impl AsyncWrite for Guard {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        // If something is owed, it is what `buf` begins with.
+        // Bytes that were taken but not reported yet: the library passes them again, at the beginning of `buf`.
         if self.owed == 0 {
             self.owed = ready!(self.poll_take(cx, buf))?;
         }

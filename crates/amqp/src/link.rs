@@ -51,6 +51,12 @@ impl Link {
         &self.connection
     }
 
+    /// Whether the broker has blocked publishing on this connection: it is short of memory or disk.
+    #[must_use]
+    pub fn is_blocked(&self) -> bool {
+        self.connection.status().blocked()
+    }
+
     /// The node at the other end.
     #[must_use]
     pub fn node(&self) -> &Node {
@@ -58,12 +64,14 @@ impl Link {
     }
 
     /// The longest frame agreed with the broker, in bytes.
-    pub(crate) fn frame_max(&self) -> usize {
+    #[must_use]
+    pub fn frame_max(&self) -> usize {
         usize::try_from(self.agreed.frame_max()).unwrap_or(usize::MAX)
     }
 
     /// The properties of a message that has come by this connection.
-    pub(crate) fn restored(&self, properties: BasicProperties) -> BasicProperties {
+    #[must_use]
+    pub fn restored(&self, properties: BasicProperties) -> BasicProperties {
         match &self.room {
             Room::Small(Some(stash)) => stash.restore(properties),
             _ => properties,
@@ -118,7 +126,10 @@ pub async fn connect(params: &ConnectionParams) -> Result<Link, ConnectError> {
 }
 
 /// The same in little memory: by way of [`Link::restored`], its messages have the properties they were sent with.
-pub(crate) async fn connect_small(params: &ConnectionParams) -> Result<Link, ConnectError> {
+///
+/// # Errors
+/// As [`connect`].
+pub async fn connect_small(params: &ConnectionParams) -> Result<Link, ConnectError> {
     connect_with(params, || Room::Small(Some(Stash::default()))).await
 }
 

@@ -36,7 +36,7 @@ use tokio::task::unconstrained;
 use tracing::{debug, warn};
 
 use crate::after_others::after_others;
-use crate::publish_error::is_channel_error;
+use crate::refusal::refusal;
 
 /// A message for the lane.
 pub(crate) struct Letter {
@@ -159,7 +159,7 @@ async fn run(
         }
         if let Some((error, _lost)) = failed {
             debug!(%error, "a publishing channel has failed");
-            let closed = is_channel_error(&error)
+            let closed = refusal(&error).is_some()
                 || matches!(error.kind(), lapin::ErrorKind::InvalidChannelState(..));
             // Before the letters without a verdict are dropped. Set by nobody else.
             let _ = end.set(if closed {

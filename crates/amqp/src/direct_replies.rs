@@ -18,13 +18,17 @@ use crate::{ConnectionParams, PublishError};
 /// The name a caller gives for direct reply-to; the broker makes it an address that begins with this and a dot.
 const PREFIX: &str = "amq.rabbitmq.reply-to.";
 
+/// AMQP's reply code of an error of the broker's own.
+const INTERNAL_ERROR: u16 = 541;
+
 /// Whether a routing key of the default exchange is an address of direct reply-to.
-pub(crate) fn is_direct(routing_key: &str) -> bool {
+#[must_use]
+pub fn is_direct(routing_key: &str) -> bool {
     routing_key.starts_with(PREFIX)
 }
 
 /// Publishes direct replies; connects at the first.
-pub(crate) struct DirectReplies {
+pub struct DirectReplies {
     params: ConnectionParams,
     in_flight: usize,
     /// Held for writing by who is alone on the connection.
@@ -32,7 +36,9 @@ pub(crate) struct DirectReplies {
 }
 
 impl DirectReplies {
-    pub(crate) fn new(params: &ConnectionParams, in_flight: usize) -> Self {
+    /// Connects with these parameters; up to `in_flight` answers at once.
+    #[must_use]
+    pub fn new(params: &ConnectionParams, in_flight: usize) -> Self {
         Self {
             params: params.clone(),
             in_flight,
@@ -44,15 +50,11 @@ impl DirectReplies {
     ///
     /// # Errors
     /// [`PublishError::Denied`]: the address ends the connection. Others as [`Publisher::publish`].
-    pub(crate) async fn publish(
-        &self,
-        address: &str,
-        message: &Outgoing,
-    ) -> Result<(), PublishError> {
+    pub async fn publish(&self, address: &str, message: &Outgoing) -> Result<(), PublishError> {
         {
             let publisher = self.publisher.read().await;
             if let Some(publisher) = publisher.as_ref() {
-                match publisher.publish("", address, message).await {
+                match publisher.publish_unrouted("", address, message).await {
                     Err(e) if e.is_session_lost() => {}
                     result => return result,
                 }
@@ -73,9 +75,10 @@ impl DirectReplies {
                 Arc::new(Publisher::new(link, &self.params, self.in_flight))
             }
         };
-        match fresh.publish("", address, message).await {
+        match fresh.publish_unrouted("", address, message).await {
             Err(PublishError::Lost(e)) if is_the_brokers_own(&e) => Err(PublishError::Denied {
                 exchange: String::new(),
+                code: INTERNAL_ERROR,
                 reason: format!("the address '{address}' ends the connection: {e}"),
             }),
             result => {

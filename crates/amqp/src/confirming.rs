@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::PublishError;
 use crate::link::Link;
-use crate::publish_error::is_channel_error;
+use crate::refusal::refusal;
 
 /// Prepares a channel before anything is published on it.
 pub(crate) type Prepare =
@@ -89,10 +89,13 @@ impl Confirming {
 /// What an error of the client library means for the message that was on its way.
 pub(crate) fn denied_or_lost(exchange: &str, error: lapin::Error) -> PublishError {
     match error.kind() {
-        lapin::ErrorKind::ProtocolError(amqp) if is_channel_error(&error) => PublishError::Denied {
-            exchange: exchange.to_owned(),
-            reason: amqp.get_message().to_string(),
-        },
+        lapin::ErrorKind::ProtocolError(amqp) if refusal(&error).is_some() => {
+            PublishError::Denied {
+                exchange: exchange.to_owned(),
+                code: amqp.get_id(),
+                reason: amqp.get_message().to_string(),
+            }
+        }
         _ => PublishError::Lost(error),
     }
 }

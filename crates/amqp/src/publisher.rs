@@ -1,6 +1,6 @@
 //! Publishing with confirms.
 //!
-//! Every message is confirmed, and mandatory but for direct replies. Small ones share a channel, the [`Lane`], any number of them in flight. What
+//! Every message is confirmed, and mandatory unless its publisher says otherwise. Small ones share a channel, the [`Lane`], any number of them in flight. What
 //! needs care has a channel of its own while it is in flight ([`Solo`]): large messages, which would hold the others up;
 //! those for the default exchange, whose routing key is a queue of somebody's choice; one that is published again because
 //! the broker refused it, or because what became of it on the lane is not known. A message that is alone goes by a channel
@@ -23,7 +23,6 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use crate::confirming::{Confirming, denied_or_lost};
-use crate::direct_replies::is_direct;
 use crate::lane::{End, Lane, Letter, Verdict};
 use crate::link::Link;
 use crate::message::Outgoing;
@@ -50,6 +49,7 @@ pub struct Publisher {
     lane: Mutex<Option<(Lane, Instant)>>,
     opening_lane: AsyncMutex<()>,
     most_on_lane: usize,
+    offers_again: bool,
 }
 
 impl Publisher {
@@ -64,6 +64,7 @@ impl Publisher {
             lane: Mutex::new(None),
             opening_lane: AsyncMutex::new(()),
             most_on_lane: in_flight.clamp(1, MOST_ON_LANE),
+            offers_again: true,
         }
     }
 
@@ -76,6 +77,19 @@ impl Publisher {
     {
         self.confirming.prepare = Some(Box::new(prepare));
         self
+    }
+
+    /// Does not offer a message again that the broker refuses: for programs whose user decides.
+    #[must_use]
+    pub fn refused_at_once(mut self) -> Self {
+        self.offers_again = false;
+        self
+    }
+
+    /// Whether the broker has blocked publishing: it is short of memory or disk.
+    #[must_use]
+    pub fn is_blocked(&self) -> bool {
+        self.confirming.link.is_blocked()
     }
 
     /// Whether the connection is there, as far as is known.
@@ -115,19 +129,49 @@ impl Publisher {
     }
 
     /// [`Publisher::publish`] with properties of one's own.
-    pub(crate) async fn publish_as(
+    ///
+    /// # Errors
+    /// As [`Publisher::publish`].
+    pub async fn publish_as(
         &self,
         exchange: &str,
         routing_key: &str,
         properties: &BasicProperties,
         body: &[u8],
     ) -> Result<(), PublishError> {
+        self.confirmed(exchange, routing_key, true, properties, body)
+            .await
+    }
+
+    /// [`Publisher::publish`] without asking the broker to send the message back if no queue takes it (not mandatory):
+    /// for the addresses of direct reply-to, which are no queues.
+    ///
+    /// # Errors
+    /// As [`Publisher::publish`].
+    pub(crate) async fn publish_unrouted(
+        &self,
+        exchange: &str,
+        routing_key: &str,
+        message: &Outgoing,
+    ) -> Result<(), PublishError> {
+        let properties = message.properties();
+        self.confirmed(exchange, routing_key, false, &properties, &message.body)
+            .await
+    }
+
+    async fn confirmed(
+        &self,
+        exchange: &str,
+        routing_key: &str,
+        mandatory: bool,
+        properties: &BasicProperties,
+        body: &[u8],
+    ) -> Result<(), PublishError> {
         let deadline = Instant::now() + self.confirming.limit;
-        let exchange = short(exchange)?;
-        let key = short(routing_key)?;
-        // An address of direct reply-to is no queue: the broker would return even a message that it has delivered.
-        let mandatory = !(exchange.as_str().is_empty() && is_direct(routing_key));
-        let shares = self.confirming.prepare.is_none()
+        let exchange = fitting(exchange)?;
+        let key = fitting(routing_key)?;
+        let shares = mandatory
+            && self.confirming.prepare.is_none()
             && !exchange.as_str().is_empty()
             && body.len() <= LARGEST_ON_LANE
             && !comes_back_changed(properties);
@@ -179,7 +223,8 @@ impl Publisher {
         };
         drop(turn);
         let mut told = false;
-        while let Err(PublishError::Refused { .. }) = result
+        while self.offers_again
+            && let Err(PublishError::Refused { .. }) = result
             && Instant::now() + REFUSED_PAUSE < deadline
         {
             if !std::mem::replace(&mut told, true) {
@@ -273,7 +318,10 @@ impl Publisher {
     }
 
     /// Makes sure that a queue of this name is there; if not, a durable one is made. One that is there may be as it likes.
-    pub(crate) async fn ensure_queue(&self, queue: &str) -> Result<(), PublishError> {
+    ///
+    /// # Errors
+    /// It could not be made; see [`PublishError`].
+    pub async fn ensure_queue(&self, queue: &str) -> Result<(), PublishError> {
         match self.declare_queue(queue, true).await {
             Err(PublishError::Denied { .. }) => self.declare_queue(queue, false).await,
             result => result,
@@ -281,7 +329,7 @@ impl Publisher {
     }
 
     async fn declare_queue(&self, queue: &str, passive: bool) -> Result<(), PublishError> {
-        let name = short(queue)?;
+        let name = fitting(queue)?;
         let options = QueueDeclareOptions {
             passive,
             durable: true,
@@ -323,6 +371,6 @@ fn comes_back_changed(properties: &BasicProperties) -> bool {
 }
 
 /// AMQP's short strings have at most 255 bytes; the library's own conversion panics over that.
-fn short(text: &str) -> Result<ShortString, PublishError> {
+fn fitting(text: &str) -> Result<ShortString, PublishError> {
     ShortString::try_new(text).map_err(|_| PublishError::RoutingKeyTooLong { length: text.len() })
 }

@@ -5,10 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use edeposit_pikadaemon::types::{AMQPValue, FieldTable};
-use edeposit_pikadaemon::{
-    ConnectionParams, Outgoing, PublishError, Publisher, connect, get_con_params,
-};
+use edeposit_amqp::types::{AMQPValue, FieldTable};
+use edeposit_amqp::{ConnectionParams, Outgoing, PublishError, Publisher, connect, get_con_params};
 use edeposit_settings::Settings;
 use edeposit_testkit::{Alarm, End, FaultProxy, Hole, RabbitNode, Schema, Vhost, Way, wait_for};
 use futures::StreamExt;

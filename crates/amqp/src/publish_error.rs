@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use lapin::protocol::AMQPErrorKind;
-
 /// Why a message was not published.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -33,6 +31,8 @@ pub enum PublishError {
     Denied {
         /// The exchange; the default exchange has the empty name.
         exchange: String,
+        /// AMQP's reply code, e.g. 404 if there is no such exchange.
+        code: u16,
         /// The broker's words.
         reason: String,
     },
@@ -64,14 +64,5 @@ impl PublishError {
             self,
             Self::Lost(_) | Self::NotSent(_) | Self::Timeout { .. }
         )
-    }
-}
-
-/// Whether the broker closed only a channel because of this error: the connection is as good as before.
-#[must_use]
-pub fn is_channel_error(error: &lapin::Error) -> bool {
-    match error.kind() {
-        lapin::ErrorKind::ProtocolError(amqp) => matches!(amqp.kind(), AMQPErrorKind::Soft(_)),
-        _ => false,
     }
 }
