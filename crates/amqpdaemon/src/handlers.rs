@@ -63,6 +63,17 @@ impl Handlers {
         })
     }
 
+    /// Handlers on the runtime of the test that calls this, whose clock it may stop.
+    #[cfg(test)]
+    pub(crate) fn on_this_runtime() -> Self {
+        let runtime = Handle::current();
+        Self {
+            workers: runtime.clone(),
+            resources: runtime,
+            runtimes: Mutex::new(None),
+        }
+    }
+
     /// Runs something where the handlers' sockets, timers and tasks belong, on this thread.
     pub(crate) fn enter<T>(&self, work: impl FnOnce() -> T) -> T {
         let _inside = self.resources.enter();

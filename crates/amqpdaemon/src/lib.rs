@@ -36,19 +36,24 @@ mod execution;
 mod fingerprint;
 mod handler;
 mod handlers;
-mod headers;
 mod health;
+mod keys;
 mod lines;
+mod messages;
 mod metrics;
 mod metrics_server;
+mod progress;
 mod reply;
 mod reporter;
-mod request;
 mod responder;
 mod sendback;
 mod state_dir;
 mod stuck;
+#[cfg(test)]
+mod testing;
+mod text;
 mod throttle;
+mod uuid;
 mod work;
 
 #[cfg(feature = "jemalloc")]
