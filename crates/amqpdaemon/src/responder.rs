@@ -76,7 +76,7 @@ impl OnMessage for Responder {
         message: Message,
         session: &'a dyn Session,
     ) -> BoxFuture<'a, Result<Settle, PublishError>> {
-        // Boxed: it goes from hand to hand.
+        // The message is boxed: futures that hand it on to each other would each have room for the whole of it.
         Box::pin(self.respond(Box::new(message), session))
     }
 }
