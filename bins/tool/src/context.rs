@@ -26,11 +26,10 @@ impl Context {
 
 /// An argument for a shell command.
 pub fn quoted(argument: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./@%+".contains(c);
-    if !argument.is_empty() && argument.chars().all(plain) && !argument.starts_with('-') {
-        argument.to_owned()
-    } else {
-        format!("'{}'", argument.replace('\'', r"'\''"))
+    // A NUL cannot be part of an argument; here it is only shown.
+    match shlex::Quoter::new().allow_nul(true).quote(argument) {
+        Ok(quoted) => quoted.into_owned(),
+        Err(_) => argument.to_owned(),
     }
 }
 
@@ -42,7 +41,7 @@ mod tests {
     fn arguments_are_quoted_where_a_shell_needs_it() {
         assert_eq!(quoted("ftp"), "ftp");
         assert_eq!(quoted("my thing"), "'my thing'");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted("it's"), "\"it's\"");
         assert_eq!(quoted(""), "''");
     }
 }

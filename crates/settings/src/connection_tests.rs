@@ -102,14 +102,14 @@ fn tls_mistakes_are_told() {
     );
     assert_eq!(
         error(&[("RABBITMQ_SCHEME", "tls")]),
-        "RABBITMQ_SCHEME in the environment: 'tls' is neither amqp nor amqps"
+        "RABBITMQ_SCHEME in the environment: 'tls' cannot be used, it takes one of amqp, amqps"
     );
     assert_eq!(
         error(&[
             ("RABBITMQ_SCHEME", "amqps"),
             ("RABBITMQ_TLS_CA_FILE", "ca.pem")
         ]),
-        "RABBITMQ_TLS_CA_FILE in the environment: 'ca.pem' is no absolute path"
+        "RABBITMQ_TLS_CA_FILE in the environment: 'ca.pem' cannot be used, it takes absolute paths, or nothing"
     );
 }
 
