@@ -32,10 +32,8 @@ use lapin::options::BasicPublishOptions;
 use lapin::types::ShortString;
 use lapin::{BasicProperties, Channel, Confirmation};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::unconstrained;
 use tracing::{debug, warn};
 
-use crate::after_others::after_others;
 use crate::refusal::refusal;
 
 /// A message for the lane.
@@ -85,8 +83,7 @@ impl Lane {
         let (sender, letters) = mpsc::channel(most);
         let end = Arc::new(OnceLock::new());
         let lane = run(channel, letters, most, Arc::clone(&end));
-        // Never put off by tokio: others wait for it.
-        runtime.spawn(unconstrained(lane));
+        runtime.spawn(lane);
         Self {
             letters: sender,
             end,
@@ -133,10 +130,6 @@ async fn run(
             count = letters.recv_many(&mut new, room), if room > 0 => {
                 if count == 0 {
                     return;
-                }
-                after_others().await;
-                while new.len() < room && let Ok(letter) = letters.try_recv() {
-                    new.push(letter);
                 }
                 // Nobody waits any more for one whose publisher has gone.
                 let waited_for = new.drain(..).filter(|letter| !letter.publisher.is_closed());

@@ -12,7 +12,6 @@
 //! What this crate does not wrap is re-exported as lapin has it, see [`Channel`], [`options`] and [`types`].
 
 mod acknowledger;
-mod after_others;
 pub mod backoff;
 mod checks;
 mod confirming;

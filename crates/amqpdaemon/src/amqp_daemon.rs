@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
@@ -10,6 +10,7 @@ use edeposit_amqp::{ConnectionParams, get_con_params};
 use edeposit_daemonwrapper::{Context, DaemonRunnerWrapper, ExitWith, Runner, exit};
 use edeposit_pikadaemon::{OnMessage, PikaDaemon};
 use edeposit_settings::{Error, Settings, Sources, Submodule};
+use tokio::runtime::Builder;
 use tracing::{info, warn};
 
 use crate::attempts::Attempts;
@@ -21,6 +22,7 @@ use crate::metrics::Metrics;
 use crate::metrics_server::{MetricsAddress, MetricsServer};
 use crate::reporter::Reporter;
 use crate::responder::Responder;
+use crate::stuck::Stuck;
 use crate::submodule::{self, Frame, ReadSettings};
 use crate::work::Work;
 use crate::{IntoReact, React};
@@ -222,7 +224,8 @@ impl AmqpDaemon {
     /// for embedding it in a program of your own. Blocks; must not be called from async code.
     ///
     /// # Errors
-    /// Settings, set-up or first connection failed, or requests in hand could not be finished in the drain time.
+    /// Settings, set-up or first connection failed, requests in hand could not be finished in the drain time, or the daemon ended
+    /// by itself because too many handlers block their threads for ever.
     pub fn run(&mut self, context: &Context) -> anyhow::Result<()> {
         let Configuration {
             warnings,
@@ -237,12 +240,19 @@ impl AmqpDaemon {
 
         let counters = Arc::new(Counters::default());
         let health = Arc::new(Health::default());
-        let _metrics = self.serve_metrics(&counters, &health)?;
+        let stop = context.stop().child_token();
+        let stuck = Arc::new(Stuck::new(stop.clone()));
+        let _metrics = self.serve_metrics(&counters, &health, &stuck)?;
         let prefetch = match self.strict_order {
             true => 1,
             false => submodule.prefetch,
         };
-        let handlers = Arc::new(Handlers::new(prefetch)?);
+        // Sessions, connections and what else is small share this thread; no handler runs here.
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("starting the sessions' runtime")?;
+        let handlers = Arc::new(Handlers::start()?);
         let setup = self.setup.take().context("a daemon runs only once")?;
         let react = handlers
             .enter(setup)
@@ -254,10 +264,12 @@ impl AmqpDaemon {
             max_request_size: submodule.max_request_size,
             tracebacks,
             handlers: Arc::clone(&handlers),
+            stuck: Arc::clone(&stuck),
             counters: Arc::clone(&counters),
         };
         let responder = Arc::new(Responder::new(
             work,
+            runtime.handle().clone(),
             wiring.out_key,
             answer_without_uuid,
             self.attempts(prefetch),
@@ -277,31 +289,26 @@ impl AmqpDaemon {
         .drain_time(context.drain_time())
         .wait_for_broker(self.wait_for_broker);
         context.status("connecting to RabbitMQ");
-        let mut reporter = Reporter {
+        let reporter = Arc::new(Reporter {
             context: context.clone(),
             health,
             responder: Arc::clone(&responder),
+            stuck: Arc::clone(&stuck),
             consuming,
             waiting_is_ready: self.wait_for_broker,
-        };
-        let stop = context.stop().clone();
-        let running = async move { daemon.run(stop, &mut |report| reporter.take(report)).await };
-        let ended = handlers.run(running).context("the daemon's task failed")?;
+            session: Mutex::default(),
+        });
+        let telling = Arc::clone(&reporter);
+        runtime.spawn(async move { telling.follow_stuck().await });
+        let ended = runtime.block_on(daemon.run(stop.clone(), &mut |report| reporter.take(report)));
         responder.close();
         info!("{counters}");
         // Handlers whose deliveries went with the last session, if the daemon is told to stop while there is none. Those of a
         // session that was drained are told by it.
         let at_work = responder.unfinished();
         handlers.end(HANDLERS_END);
-        match ended?.max(at_work) {
-            0 => Ok(()),
-            unfinished => anyhow::bail!(ExitWith {
-                code: exit::DRAIN_TIME_OVER,
-                reason: format!(
-                    "{unfinished} requests were not finished in the drain time; they are back in the queue"
-                ),
-            }),
-        }
+        let by_itself = stop.is_cancelled() && !context.stop().is_cancelled();
+        ending(ended?.max(at_work), by_itself.then(|| stuck.count()))
     }
 
     /// What is known of requests that processes died with.
@@ -323,6 +330,7 @@ impl AmqpDaemon {
         &self,
         counters: &Arc<Counters>,
         health: &Arc<Health>,
+        stuck: &Arc<Stuck>,
     ) -> anyhow::Result<Option<MetricsServer>> {
         let serving = self.metrics.as_ref().map(|address| {
             let metrics = Metrics {
@@ -331,6 +339,7 @@ impl AmqpDaemon {
                 started: SystemTime::now(),
                 counters: Arc::clone(counters),
                 health: Arc::clone(health),
+                stuck: Arc::clone(stuck),
             };
             MetricsServer::start(address, metrics)
         });
@@ -361,6 +370,27 @@ impl AmqpDaemon {
     }
 }
 
+/// How it ended, for the exit code: with requests that could not be finished, or by itself because of handlers that are stuck.
+fn ending(unfinished: usize, stuck: Option<usize>) -> anyhow::Result<()> {
+    if let Some(stuck) = stuck {
+        anyhow::bail!(ExitWith {
+            code: exit::START_ANEW,
+            reason: format!(
+                "{stuck} handlers keep their threads for ever; only a new process can go on"
+            ),
+        });
+    }
+    if unfinished > 0 {
+        anyhow::bail!(ExitWith {
+            code: exit::DRAIN_TIME_OVER,
+            reason: format!(
+                "{unfinished} requests were not finished in the drain time; they are back in the queue"
+            ),
+        });
+    }
+    Ok(())
+}
+
 /// What the settings say to this daemon.
 struct Configuration {
     warnings: Vec<String>,
@@ -382,5 +412,91 @@ impl DaemonRunnerWrapper for AmqpDaemon {
 
     fn body(&mut self, context: &Context) -> anyhow::Result<()> {
         self.run(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::{Exception, Sendback};
+
+    async fn echo(text: String, _: Sendback) -> Result<String, Exception> {
+        Ok(text)
+    }
+
+    fn run(daemon: &mut AmqpDaemon) -> String {
+        let context = Context::new(Duration::from_secs(1));
+        let error = daemon.run(&context).expect_err("there is no broker");
+        format!("{error:#}")
+    }
+
+    /// Settings that name a broker that is not there.
+    fn settings(more: &str) -> tempfile::NamedTempFile {
+        let closed = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = closed.local_addr().unwrap().port();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let text = format!(r#"{{"RABBITMQ_HOST": "127.0.0.1", "RABBITMQ_PORT": {port}{more}}}"#);
+        std::fs::write(file.path(), text).unwrap();
+        file
+    }
+
+    fn with_settings(mut daemon: AmqpDaemon, file: &tempfile::NamedTempFile) -> AmqpDaemon {
+        daemon.settings_file = Some(file.path().to_owned());
+        daemon
+    }
+
+    #[test]
+    fn it_runs_once_and_says_why_it_cannot() {
+        let file = settings("");
+        let mut daemon = with_settings(AmqpDaemon::new("echo", echo), &file);
+        let error = run(&mut daemon);
+        assert!(error.contains("can't reach RabbitMQ"), "{error}");
+        assert_eq!(run(&mut daemon), "a daemon runs only once");
+    }
+
+    #[test]
+    fn settings_come_before_the_set_up() {
+        let file = settings(r#", "RABBITMQ_PREFETCH": "many""#);
+        let setup = || {
+            let never: anyhow::Result<_> = Ok(echo);
+            assert!(never.is_err(), "it was set up");
+            never
+        };
+        let daemon = AmqpDaemon::with_setup("echo", setup);
+        let error = run(&mut with_settings(daemon, &file));
+        assert!(error.contains("RABBITMQ_PREFETCH"), "{error}");
+    }
+
+    #[test]
+    fn a_failed_set_up_is_told_with_its_submodule() {
+        let file = settings("");
+        let setup = || {
+            // Inside a runtime, as promised.
+            tokio::spawn(async {});
+            anyhow::ensure!(false, "no catalogue");
+            Ok(echo)
+        };
+        let error = run(&mut with_settings(
+            AmqpDaemon::with_setup("echo", setup),
+            &file,
+        ));
+        assert_eq!(error, "setting up echo: no catalogue");
+    }
+
+    #[test]
+    fn the_exit_code_tells_how_it_ended() {
+        let code = |ended: anyhow::Result<()>| {
+            let error = ended.err()?;
+            error.downcast_ref::<ExitWith>().map(|exit| exit.code)
+        };
+        assert_eq!(code(ending(0, None)), None);
+        assert_eq!(code(ending(1, None)), Some(75));
+        // Even if others could not be finished: the reason is the same.
+        let ended = ending(2, Some(8));
+        let text = "8 handlers keep their threads for ever; only a new process can go on";
+        assert_eq!(ended.as_ref().unwrap_err().to_string(), text);
+        assert_eq!(code(ended), Some(70));
     }
 }

@@ -160,8 +160,9 @@ fn after_help(program: &str) -> String {
   {program} stop                finish the requests in hand, then end
 
 Exit codes: 0 done; 1 failed, or already running (the reason is on standard error); 2 wrong usage;
-3 status: not running; 4 not allowed to stop it. With -f also 75: ended by a signal, with requests in
-hand that were not finished in the drain time (they are back in the queue).
+3 status: not running; 4 not allowed to stop it. With -f also 70: ended by itself because handlers block
+its threads for ever, to be started anew; 75: ended by a signal, with requests in hand that were not
+finished in the drain time (they are back in the queue).
 
 Signals: TERM, INT, QUIT end it (again, a second later: at once); HUP reopens the log file."
     )

@@ -9,7 +9,7 @@ use edeposit_amqp::Message;
 use edeposit_amqp::types::{AMQPValue, ShortString};
 use siphasher::sip128::{Hasher128, SipHasher13};
 
-use crate::headers::UUID;
+use crate::uuid::UUID;
 
 /// A request's identity. Equal for equal requests under the same key; otherwise different but by a chance of 1 to 2^128.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -15,9 +15,11 @@ use crate::{Exception, Sendback};
 
 /// Reacts to one kind of request. Called concurrently, for as many requests at once as the prefetch setting allows.
 ///
-/// Work that blocks (files, computing) belongs in `tokio::task::spawn_blocking`. A handler that blocks its thread all the same
-/// delays others by some hundredths of a second, until another thread takes over; up to 16 may do so at once. Tasks that
-/// it spawns must not.
+/// Up to 16 handlers may block their threads at once, with files, computing or calls that wait; others go on meanwhile, and so do
+/// the daemon's connections. But one that blocks cannot be ended when its time is over. Work that blocks for long belongs in
+/// `tokio::task::spawn_blocking` or in a program of its own. The tasks that a handler spawns must not block. A handler that has just
+/// released something another handler waits for (a lock, a place in a channel) should not block without an `.await` in between:
+/// the other one may be next on the same thread.
 pub trait Handler: Send + Sync + 'static {
     /// What is asked: a record or an enum of records; see [`edeposit_serializers`].
     type Request: DeserializeOwned + Send + 'static;

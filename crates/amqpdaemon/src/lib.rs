@@ -37,19 +37,24 @@ mod execution;
 mod fingerprint;
 mod handler;
 mod handlers;
-mod headers;
 mod health;
+mod keys;
 mod lines;
+mod messages;
 mod metrics;
 mod metrics_server;
-mod pool;
+mod progress;
 mod reply;
 mod reporter;
-mod request;
 mod responder;
 mod sendback;
+mod stuck;
 mod submodule;
+#[cfg(test)]
+mod testing;
+mod text;
 mod throttle;
+mod uuid;
 mod work;
 
 #[cfg(feature = "jemalloc")]

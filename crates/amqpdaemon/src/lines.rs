@@ -4,7 +4,7 @@ use tracing::{error, info, warn};
 
 use crate::throttle::{PAUSE, Throttle};
 
-/// What stands before them: the first of a kind is logged, further ones are counted.
+/// A throttle for each such line: the first of each reason is logged, further ones are counted and told as a number.
 pub(crate) struct Lines {
     pub(crate) parked: Throttle,
     pub(crate) kept: Throttle,

@@ -16,6 +16,7 @@ use prometheus_client::registry::Registry;
 
 use crate::counters::{Count, Counters};
 use crate::health::Health;
+use crate::stuck::Stuck;
 
 /// Where the numbers are read, and whose they are.
 #[derive(Debug)]
@@ -26,6 +27,7 @@ pub(crate) struct Metrics {
     pub(crate) started: SystemTime,
     pub(crate) counters: Arc<Counters>,
     pub(crate) health: Arc<Health>,
+    pub(crate) stuck: Arc<Stuck>,
 }
 
 impl Metrics {
@@ -108,6 +110,11 @@ impl Collector for Metrics {
             "edeposit_handler_duration_seconds",
             "How long handlers took, whatever their end",
             &counters.handler,
+        )?;
+        page.gauge(
+            "edeposit_handlers_stuck",
+            "Handlers that cannot be ended and block a thread each",
+            self.stuck.count() as u64,
         )?;
         page.count(
             "edeposit_sessions",

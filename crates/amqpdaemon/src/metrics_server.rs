@@ -214,7 +214,12 @@ fn answer(request: &Request<Incoming>, metrics: &Arc<Metrics>) -> Response<Full<
         };
     }
     match metrics.health.verdict() {
-        Ok(()) => response(StatusCode::OK, PLAIN, "consuming\n".to_owned()),
+        Ok(()) => {
+            let stuck = metrics.stuck.to_string();
+            let separator = if stuck.is_empty() { "" } else { ": " };
+            let text = format!("consuming{separator}{stuck}\n");
+            response(StatusCode::OK, PLAIN, text)
+        }
         Err(why) => response(StatusCode::SERVICE_UNAVAILABLE, PLAIN, format!("{why}\n")),
     }
 }

@@ -4,12 +4,13 @@
 //! pairs them. By AMQP's own convention a request names a queue in `reply_to`, and the property `correlation_id` pairs
 //! them; such a request is answered there and needs no UUID.
 
-use std::fmt::{self, Write as _};
-
-use edeposit_amqp::Message;
 use edeposit_amqp::types::{AMQPValue, ShortString};
+use edeposit_amqp::{Message, Outgoing, PublishError};
+use edeposit_pikadaemon::Session;
 
-use crate::headers::{UUID, cut, parse_key, uuid_text};
+use crate::keys::parse_key;
+use crate::text::cut;
+use crate::uuid::{UUID, uuid_text};
 
 /// The address of an answer.
 #[derive(Clone, Debug)]
@@ -55,39 +56,15 @@ impl ReplyTo {
             (None, None) => "none".to_owned(),
         }
     }
-}
-
-/// A text in quotes, as log lines have it. Nearly all need no escapes, and finding that out letter by letter takes half
-/// of what the log context costs.
-pub(crate) struct Quoted<'a>(pub(crate) &'a str);
-
-impl fmt::Display for Quoted<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-        if self.0.bytes().all(is_plain) {
-            f.write_char('"')?;
-            f.write_str(self.0)?;
-            f.write_char('"')
-        } else {
-            fmt::Debug::fmt(self.0, f)
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn quoted_texts_look_alike() {
-        for text in [
-            "",
-            "6ba7b810-9dad-11d1-80b4-00c04fd430c8",
-            "a\"b",
-            "a\nb\x1b[0m",
-            "ž",
-        ] {
-            assert_eq!(Quoted(text).to_string(), format!("{text:?}"));
+    /// Publishes a message there, an answer or any other.
+    pub(crate) async fn send(
+        &self,
+        session: &dyn Session,
+        message: &Outgoing,
+    ) -> Result<(), PublishError> {
+        match self.exchange {
+            Some(exchange) => session.send_message(exchange, &self.key, message).await,
+            None => session.send_response(&self.key, message).await,
         }
     }
 }

@@ -6,7 +6,6 @@
 //!
 //! A request that is delivered again is not carried out again if it need not be: see [`Answers`].
 
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use edeposit_amqp::types::AMQPValue;
 use edeposit_amqp::{Message, Outgoing, PublishError, Settle};
 use edeposit_pikadaemon::{OnMessage, Session};
 use futures::future::BoxFuture;
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tracing::{Instrument, debug, error, info, info_span, warn};
 
@@ -23,10 +23,13 @@ use crate::attempts::{Attempts, LIMIT, Slot};
 use crate::counters::{Counters, InFlight};
 use crate::execution::Execution;
 use crate::fingerprint::Fingerprint;
-use crate::headers::{UUID, can_carry, cut, exception, parse_key};
+use crate::keys::parse_key;
 use crate::lines::Lines;
-use crate::reply::{Quoted, ReplyTo};
-use crate::request::{Request, publish};
+use crate::messages::{can_carry, exception};
+use crate::progress::ProgressPublisher;
+use crate::reply::ReplyTo;
+use crate::text::{Quoted, cut};
+use crate::uuid::UUID;
 use crate::work::Work;
 
 /// How long a request whose answer nobody takes is held back before it is tried again.
@@ -42,13 +45,15 @@ const MOST_DELIVERIES: i64 = 15;
 /// Answers requests by a handler.
 pub(crate) struct Responder {
     work: Arc<Work>,
+    /// Where sessions live.
+    runtime: Handle,
     out_key: String,
     answer_without_uuid: bool,
     attempts: Arc<Attempts>,
     answers: Arc<Answers>,
     /// As many requests at once as the prefetch allows, over all sessions: a handler may outlive its own.
     places: Arc<Semaphore>,
-    sessions: watch::Sender<Weak<Session>>,
+    sessions: watch::Sender<Option<Weak<dyn Session>>>,
     counters: Arc<Counters>,
     lines: Lines,
 }
@@ -61,17 +66,17 @@ struct Place {
 }
 
 impl OnMessage for Responder {
-    fn on_session(&self, session: &Arc<Session>) {
+    fn on_session(&self, session: &Arc<dyn Session>) {
         self.answers.new_session();
-        self.sessions.send_replace(Arc::downgrade(session));
+        self.sessions.send_replace(Some(Arc::downgrade(session)));
     }
 
     fn on_message_received<'a>(
         &'a self,
         message: Message,
-        session: &'a Arc<Session>,
+        session: &'a dyn Session,
     ) -> BoxFuture<'a, Result<Settle, PublishError>> {
-        // Boxed: it goes from hand to hand.
+        // The message is boxed: futures that hand it on to each other would each have room for the whole of it.
         Box::pin(self.respond(Box::new(message), session))
     }
 }
@@ -79,6 +84,7 @@ impl OnMessage for Responder {
 impl Responder {
     pub(crate) fn new(
         work: Work,
+        runtime: Handle,
         out_key: String,
         answer_without_uuid: bool,
         attempts: Attempts,
@@ -87,12 +93,13 @@ impl Responder {
         Self {
             counters: Arc::clone(&work.counters),
             work: Arc::new(work),
+            runtime,
             out_key,
             answer_without_uuid,
             attempts: Arc::new(attempts),
             answers: Arc::new(Answers::new(prefetch)),
             places: Arc::new(Semaphore::new(prefetch.into())),
-            sessions: watch::Sender::new(Weak::new()),
+            sessions: watch::Sender::new(None),
             lines: Lines::new(),
         }
     }
@@ -111,7 +118,7 @@ impl Responder {
     async fn respond(
         &self,
         message: Box<Message>,
-        session: &Arc<Session>,
+        session: &dyn Session,
     ) -> Result<Settle, PublishError> {
         self.counters.received.add_one();
         if message.redelivered {
@@ -138,7 +145,7 @@ impl Responder {
         &self,
         message: Box<Message>,
         reply: &ReplyTo,
-        session: &Arc<Session>,
+        session: &dyn Session,
     ) -> Result<Settle, PublishError> {
         debug!(
             key = message.routing_key,
@@ -199,7 +206,7 @@ impl Responder {
         fingerprint: Option<Fingerprint>,
         message: Box<Message>,
         reply: &ReplyTo,
-        session: &Arc<Session>,
+        session: &dyn Session,
     ) -> Result<Execution, PublishError> {
         let mut deaths = 0;
         if let Some(known) = fingerprint {
@@ -224,18 +231,17 @@ impl Responder {
             return Ok(Execution::new(fingerprint, &self.answers, known));
         }
         let place = self.place(fingerprint, deaths > 0).await;
-        let request = Request {
-            sessions: self.sessions.subscribe(),
-            reply: reply.clone(),
-            name: reply.request_name(),
-            redelivered: message.redelivered,
-            settled: AtomicBool::new(false),
-            counters: Arc::clone(&self.counters),
-        };
+        let progress = ProgressPublisher::new(
+            self.sessions.subscribe(),
+            self.runtime.clone(),
+            reply.clone(),
+            message.redelivered,
+            Arc::clone(&self.counters),
+        );
         let work = Arc::clone(&self.work);
         let frame_max = session.frame_max();
         let carrying_out = async move {
-            let outcome = work.carry_out(message.body, request, frame_max).await;
+            let outcome = work.carry_out(message.body, progress, frame_max).await;
             drop(place);
             outcome
         };
@@ -263,7 +269,7 @@ impl Responder {
         &self,
         message: &Message,
         deaths: u8,
-        session: &Session,
+        session: &dyn Session,
     ) -> Result<Exception, PublishError> {
         let reason = if deaths >= LIMIT {
             format!("the daemon died {deaths} times while it was carried out")
@@ -290,7 +296,7 @@ impl Responder {
     async fn without_uuid(
         &self,
         message: Box<Message>,
-        session: &Session,
+        session: &dyn Session,
     ) -> Result<Settle, PublishError> {
         if self.lines.without_uuid.admits(&message.routing_key) {
             warn!(
@@ -323,12 +329,12 @@ impl Responder {
     /// as long as the session lasts: given back, a request would be thrown away after some tries by a queue that counts.
     async fn send(
         &self,
-        session: &Session,
+        session: &dyn Session,
         reply: &ReplyTo,
         outgoing: &Outgoing,
     ) -> Result<(), PublishError> {
         loop {
-            let reason = match publish(session, reply, outgoing).await {
+            let reason = match reply.send(session, outgoing).await {
                 Err(e @ (PublishError::Returned { .. } | PublishError::Refused { .. })) => {
                     e.to_string()
                 }
@@ -368,3 +374,7 @@ fn deliveries(message: &Message) -> i64 {
         _ => 0,
     }
 }
+
+#[cfg(test)]
+#[path = "responder_tests.rs"]
+mod tests;

@@ -12,6 +12,9 @@ pub mod exit {
     pub const NOT_RUNNING: u8 = 3;
     /// Not permitted: the process or its PID file belongs to someone else, or the PID file cannot be trusted.
     pub const NOT_PERMITTED: u8 = 4;
+    /// The daemon ended by itself because only a new process can do its work; it is to be started anew. Said by the daemon's
+    /// body ([`ExitWith`](crate::ExitWith)).
+    pub const START_ANEW: u8 = 70;
     /// The daemon was told to end and broke off work in hand: its body did not return soon after the drain time, or it
     /// said so itself ([`ExitWith`](crate::ExitWith)).
     pub const DRAIN_TIME_OVER: u8 = 75;

@@ -24,7 +24,7 @@ pub(crate) const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 pub(crate) struct Deliveries {
     consumer: Consumer,
     acknowledger: Acknowledger,
-    session: Arc<Session>,
+    session: Arc<dyn Session>,
     handler: Arc<dyn OnMessage>,
     in_hand: FuturesUnordered<BoxFuture<'static, Finished>>,
 }
@@ -37,7 +37,7 @@ impl Deliveries {
     pub(crate) fn new(
         consumer: Consumer,
         limit: Duration,
-        session: Arc<Session>,
+        session: Arc<dyn Session>,
         handler: Arc<dyn OnMessage>,
     ) -> Self {
         Self {
@@ -78,7 +78,7 @@ impl Deliveries {
         self.acknowledger.delivered(number);
         let (handler, session) = (Arc::clone(&self.handler), Arc::clone(&self.session));
         let handling = async move {
-            let settle = handler.on_message_received(message, &session).await;
+            let settle = handler.on_message_received(message, session.as_ref()).await;
             settle.map(|s| (number, s)).map_err(|e| e.to_string())
         };
         // A handler that panics costs the session, as any doubt does, but not the daemon.

@@ -16,6 +16,7 @@
 //! The states a session goes through are in [`State`]; [`supervise`] does what they ask for, for any kind of session: that of a
 //! daemon here, those of clients in `edeposit-client`.
 
+mod broker_session;
 mod daemon;
 mod deliveries;
 mod endpoints;

@@ -12,6 +12,7 @@ use futures::stream::FuturesUnordered;
 use tokio_util::sync::CancellationToken;
 
 use crate::Report;
+use crate::broker_session::BrokerSession;
 use crate::deliveries::{CLOSE_LIMIT, Deliveries};
 use crate::endpoints::Endpoints;
 use crate::on_message::OnMessage;
@@ -21,7 +22,7 @@ use crate::watch::Watch;
 
 /// A session that consumes.
 pub(crate) struct LiveSession {
-    session: Arc<Session>,
+    session: Arc<BrokerSession>,
     deliveries: Deliveries,
     watch: Watch,
 }
@@ -40,7 +41,7 @@ impl LiveSession {
         let channel = consume_link.channel(params).await?;
         check_queue(params, &channel, &endpoints.queue).await?;
 
-        let session = Session::new(endpoints, publish_link, consume_link.frame_max());
+        let session = BrokerSession::new(endpoints, publish_link, consume_link.frame_max());
         let session = Arc::new(session);
         let tag = format!("edeposit-{}-{:08x}", std::process::id(), fastrand::u32(..));
         let consuming = Consuming {
@@ -63,7 +64,7 @@ impl LiveSession {
             deliveries: Deliveries::new(
                 consumer,
                 params.connection.publish_timeout,
-                Arc::clone(&session),
+                Arc::clone(&session) as Arc<dyn Session>,
                 Arc::clone(handler),
             ),
             session,
@@ -82,7 +83,9 @@ impl LiveSession {
         stop: &CancellationToken,
         report: &mut (dyn FnMut(Report<'_>) + Send),
     ) -> Ended {
-        handler.on_session(&self.session);
+        let session: Arc<dyn Session> = Arc::clone(&self.session) as _;
+        handler.on_session(&session);
+        drop(session);
         // A set of one: it is polled only when it was woken, not with every delivery.
         let mut watch = FuturesUnordered::from_iter([self.watch.run(stop, report)]);
         tokio::select! {

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::Report;
-use crate::session::Session;
+use crate::broker_session::BrokerSession;
 use crate::supervise::Ended;
 
 /// How often a session proves that its consumer is still on the queue.
@@ -23,7 +23,7 @@ pub(crate) struct Watch {
     pub(crate) liveness: Liveness,
     /// Those of the publishing connection.
     pub(crate) events: PublishingEvents,
-    pub(crate) session: Arc<Session>,
+    pub(crate) session: Arc<BrokerSession>,
 }
 
 impl Watch {

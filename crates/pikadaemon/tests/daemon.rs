@@ -24,7 +24,7 @@ impl OnMessage for Clumsy {
     fn on_message_received<'a>(
         &'a self,
         message: Message,
-        session: &'a Arc<Session>,
+        session: &'a dyn Session,
     ) -> BoxFuture<'a, Result<Settle, PublishError>> {
         Box::pin(async move {
             let before = self.deliveries.fetch_add(1, Ordering::Relaxed);

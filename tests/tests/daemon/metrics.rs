@@ -330,7 +330,6 @@ async fn a_busy_daemon_answers_the_probe() -> Result<()> {
             .publish(&caller.request(r#"{"__nt_name": "Block", "milliseconds": 2000}"#))
             .await?;
     }
-    // Each handler that blocks needs a further thread, and the next request is taken from the queue by then.
     wait_until("all handlers block", PATIENCE, async || {
         let page = Page::scrape(address).await;
         page.and_then(|page| page.get("edeposit_requests_in_flight", ""))
@@ -342,6 +341,43 @@ async fn a_busy_daemon_answers_the_probe() -> Result<()> {
         caller.next(PATIENCE).await?;
     }
     Ok(())
+}
+
+/// Injected: a handler blocks its thread for longer than it may. Told everywhere until it ends.
+#[tokio::test]
+async fn a_stuck_handler_is_shown() -> Result<()> {
+    let world = World::puppet(&json!({ "RABBITMQ_PUPPET_HANDLER_TIMEOUT": 0.5 })).await?;
+    let start = ["start", "--metrics", "0"];
+    world.daemon.run(&start)?.success()?;
+    let (address, caller) = (address(&world)?, world.caller().await?);
+    let stuck = async || {
+        Page::scrape(address)
+            .await?
+            .get("edeposit_handlers_stuck", "")
+    };
+    assert_eq!(stuck().await?, 0.0);
+    caller
+        .publish(&caller.request(r#"{"__nt_name": "Block", "milliseconds": 8000}"#))
+        .await?;
+    assert!(caller.next(PATIENCE).await?.is_exception());
+    assert_eq!(stuck().await?, 1.0);
+    let words = "1 handler is stuck; with 8 the daemon ends\n";
+    let health = get(address, "/healthz").await?;
+    assert_eq!(health, (200, format!("consuming: {words}")));
+    let status = world.daemon.status()?.success()?.stdout;
+    assert!(status.ends_with(words), "{status}");
+    assert!(status.contains("consuming queue 'daemon'"), "{status}");
+    wait_until("it has ended", PATIENCE, async || {
+        stuck().await.is_ok_and(|stuck| stuck == 0.0)
+    })
+    .await?;
+    wait_until("status says no more of it", PATIENCE, async || {
+        world
+            .daemon
+            .status()
+            .is_ok_and(|status| !status.stdout.contains("stuck"))
+    })
+    .await
 }
 
 /// Injected: another program has the address.

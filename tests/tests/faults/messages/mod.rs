@@ -5,11 +5,15 @@ mod frames;
 mod headers;
 
 use std::fs;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use edeposit_testkit::{Answer, Caller, wait_until};
 use edeposit_tests::{PATIENCE, World};
 use serde_json::json;
+
+/// With so many handlers that block their threads for ever, a daemon ends.
+const MOST_STUCK: usize = 8;
 
 const ECHO: &str = r#"{"__nt_name": "Echo", "text": "x"}"#;
 
@@ -105,14 +109,58 @@ async fn fault_36_a_handler_that_never_returns() -> Result<()> {
     never_returns("Sleep").await
 }
 
-/// Handlers that block their thread for ever, more than there are threads: the same.
+/// Handlers that block their thread for ever, one fewer than the daemon bears: the same.
 #[tokio::test]
 async fn fault_36_a_handler_that_blocks_for_ever() -> Result<()> {
     never_returns("Block").await
 }
 
+/// One more: the daemon finishes what else is in hand and ends with an exit code that has it started anew. Nothing is lost
+/// or carried out twice.
+#[tokio::test]
+async fn fault_36_too_many_handlers_block_for_ever() -> Result<()> {
+    let settings = json!({ "RABBITMQ_PUPPET_HANDLER_TIMEOUT": 1, "RABBITMQ_PREFETCH": 4 });
+    let mut world = World::puppet(&settings).await?;
+    let caller = world.caller().await?;
+    world.daemon.start_in_foreground(&[])?;
+    for _ in 0..MOST_STUCK {
+        let block = json!({ "__nt_name": "Block", "milliseconds": 600_000 });
+        caller.publish(&caller.request(block.to_string())).await?;
+    }
+    for _ in 0..MOST_STUCK - 1 {
+        let (name, _) = exception(&caller.next(PATIENCE).await?);
+        assert_eq!(name, "TimeoutError");
+    }
+    // Jobs come and go until it has ended.
+    let mut jobs = Vec::new();
+    while world.daemon.pid().is_some() {
+        let job = json!({ "__nt_name": "Sleep", "milliseconds": 200 });
+        let job = caller.request(job.to_string());
+        caller.publish(&job).await?;
+        jobs.push(job.uuid().context("a UUID")?);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(world.daemon.wait_foreground(PATIENCE)?, Some(70));
+    world.daemon.start()?.success()?;
+    for job in &jobs {
+        let answer = caller.answer_to(job, PATIENCE).await?;
+        assert_eq!(answer.json()?["redelivered"], false, "{}", answer.text());
+    }
+    let (name, _) = exception(&caller.next(PATIENCE).await?);
+    assert_eq!(name, "TimeoutError");
+    assert!(caller.unclaimed().is_empty());
+    let log = world.daemon.log();
+    for line in [
+        "with 8 the daemon ends",
+        "finishing the requests in hand",
+        "ended with exit code 70",
+    ] {
+        assert!(log.contains(line), "{line}: {log}");
+    }
+    Ok(())
+}
+
 async fn never_returns(kind: &str) -> Result<()> {
-    // With one at a time, handlers and daemon share their threads.
     for prefetch in [1, 2] {
         none_returns(kind, prefetch)
             .await
@@ -124,13 +172,13 @@ async fn never_returns(kind: &str) -> Result<()> {
 async fn none_returns(kind: &str, prefetch: u16) -> Result<()> {
     let settings = json!({ "RABBITMQ_PUPPET_HANDLER_TIMEOUT": 0.5, "RABBITMQ_PREFETCH": prefetch, "RABBITMQ_DRAIN_TIMEOUT": 1 });
     let target = Target::new(&settings).await?;
-    for _ in 0..8 {
+    for _ in 0..MOST_STUCK - 1 {
         let request = target.caller.request(format!(
             r#"{{"__nt_name": "{kind}", "milliseconds": 600000}}"#
         ));
         target.caller.publish(&request).await?;
     }
-    for _ in 0..8 {
+    for _ in 0..MOST_STUCK - 1 {
         let (name, text) = exception(&target.caller.next(PATIENCE).await?);
         assert_eq!(name, "TimeoutError");
         assert!(text.contains("0.5 s (RABBITMQ_HANDLER_TIMEOUT)"), "{text}");

@@ -1,4 +1,4 @@
-//! Answers and exceptions as messages, in the original's layout.
+//! What goes to a caller, as messages in the original's layout: answers, progress messages, exceptions.
 //!
 //! An answer has the header `UUID` and nothing else, a progress message likewise; for a request with `reply_to` or
 //! `correlation_id` it is marked by AMQP's property `type`. An exception has `exception`, `exception_name`, `exception_type`,
@@ -10,9 +10,8 @@ use edeposit_amqp::{Outgoing, encoded_len};
 
 use crate::Exception;
 use crate::reply::ReplyTo;
-
-/// The header that pairs an answer with its request.
-pub(crate) const UUID: &str = "UUID";
+use crate::text::cut;
+use crate::uuid::UUID;
 
 /// Content type of ordinary answers and progress messages.
 pub(crate) const JSON: &str = "application/json";
@@ -100,35 +99,6 @@ pub(crate) fn exception(
     }
 }
 
-/// The first bytes of a text, ending at a character's end.
-pub(crate) fn cut(text: &str, length: usize) -> &str {
-    &text[..text.floor_char_boundary(length)]
-}
-
-/// A UUID for people: log lines, [`Sendback::uuid`](crate::Sendback::uuid).
-pub(crate) fn uuid_text(uuid: &AMQPValue) -> String {
-    const LONGEST: usize = 200;
-    match uuid {
-        AMQPValue::LongString(text) => {
-            cut(&String::from_utf8_lossy(text.as_bytes()), LONGEST).to_owned()
-        }
-        AMQPValue::ShortString(text) => text.to_string(),
-        AMQPValue::Void => "null".to_owned(),
-        other => cut(&format!("{other:?}"), LONGEST).to_owned(),
-    }
-}
-
-/// Where the answer to a request goes: `abc.request` -> `abc.result`, a key without a dot -> the output key.
-pub(crate) fn parse_key(request_key: &str, out_key: &str) -> String {
-    const LONGEST: usize = 255;
-    match request_key.rsplit_once('.') {
-        Some((prefix, _)) if prefix.len() + 1 + out_key.len() <= LONGEST => {
-            format!("{prefix}.{out_key}")
-        }
-        _ => out_key.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,22 +111,6 @@ mod tests {
             correlation_id: None,
             marks_progress: false,
         }
-    }
-
-    #[test]
-    fn the_reply_key_follows_the_request_key() {
-        for (request, reply) in [
-            ("request", "result"),
-            ("abc.request", "abc.result"),
-            ("a.b.request", "a.b.result"),
-            ("x.y", "x.result"),
-            (".", ".result"),
-            ("", "result"),
-        ] {
-            assert_eq!(parse_key(request, "result"), reply, "{request}");
-        }
-        let longest = format!("{}.y", "x".repeat(253));
-        assert_eq!(parse_key(&longest, "result"), "result");
     }
 
     #[test]
@@ -194,12 +148,5 @@ mod tests {
             Some(&AMQPValue::Void)
         );
         assert_eq!(message.headers.inner().get("UUID"), Some(&AMQPValue::Void));
-    }
-
-    #[test]
-    fn every_uuid_has_a_text() {
-        assert_eq!(uuid_text(&AMQPValue::LongString("žluť-1".into())), "žluť-1");
-        assert_eq!(uuid_text(&AMQPValue::Void), "null");
-        assert_eq!(uuid_text(&AMQPValue::LongInt(12345)), "LongInt(12345)");
     }
 }
