@@ -48,7 +48,6 @@ mod reporter;
 mod request;
 mod responder;
 mod sendback;
-mod state_dir;
 mod submodule;
 mod throttle;
 mod work;

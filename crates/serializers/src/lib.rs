@@ -57,7 +57,7 @@ mod parse;
 mod python;
 mod ser;
 
-pub use base64_field::Base64;
+pub use base64_field::{Base64, IncorrectPadding};
 pub use error::{Error, ErrorKind, python_type};
 pub use nt_name::NT_NAME;
 pub use parse::{MAX_DEPTH, MAX_VALUES, parse};

@@ -69,11 +69,7 @@ pub(crate) fn default_port(constants: &Constants) -> Result<u16, Error> {
 }
 
 fn uses_tls(constants: &Constants) -> Result<bool, Error> {
-    match constants.text("RABBITMQ_SCHEME")? {
-        "amqp" => Ok(false),
-        "amqps" => Ok(true),
-        _ => Err(constants.unfit("RABBITMQ_SCHEME", "neither amqp nor amqps")),
-    }
+    Ok(constants.text("RABBITMQ_SCHEME")? == "amqps")
 }
 
 fn tls(constants: &Constants) -> Result<Option<Tls>, Error> {

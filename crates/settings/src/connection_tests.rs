@@ -102,7 +102,7 @@ fn tls_mistakes_are_told() {
     );
     assert_eq!(
         error(&[("RABBITMQ_SCHEME", "tls")]),
-        "RABBITMQ_SCHEME in the environment: 'tls' is neither amqp nor amqps"
+        "RABBITMQ_SCHEME in the environment: 'tls' cannot be used, it takes one of amqp, amqps"
     );
     assert_eq!(
         error(&[
