@@ -1,4 +1,4 @@
-//! What the body of a daemon knows of its surroundings, and how it tells them how it is.
+//! What the body of a daemon is given: when to stop, and how to say that it is ready, how it stands, and that it is alive.
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,7 +1,7 @@
 //! `start`: becoming the daemon, in the background or in the foreground.
 //!
 //! Whatever can be refused is refused before the fork, so that the caller sees it: the PID file, another instance, the log
-//! file. What comes after it, the daemon reports through a pipe.
+//! file. What fails after the fork, the daemon reports through a pipe.
 
 use std::path::PathBuf;
 use std::process::ExitCode;

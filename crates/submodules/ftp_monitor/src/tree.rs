@@ -17,7 +17,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fchmod, fstat, openat, s
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
-use crate::journal::{Done, Id};
+use crate::journal::{Id, ListedFile};
 use walk::{Entry, MOST, failed, log, walk};
 
 const CLOSED_DIRECTORY: u32 = 0o555;
@@ -50,7 +50,7 @@ pub(crate) struct Found {
     pub(crate) name: String,
     /// Its name for people and for the message: an absolute path on this machine.
     pub(crate) shown: String,
-    pub(crate) file: Done,
+    pub(crate) file: ListedFile,
 }
 
 impl<'a> Tree<'a> {
@@ -178,7 +178,7 @@ impl<'a> Tree<'a> {
             directory,
             name: name_text.to_owned(),
             shown,
-            file: Done { path, id },
+            file: ListedFile { path, id },
         });
         Ok(())
     }
@@ -205,7 +205,7 @@ impl<'a> Tree<'a> {
     }
 
     /// Opens a file for reading, if it is still the one that was listed.
-    pub(crate) fn open(&self, done: &Done) -> Result<File, Error> {
+    pub(crate) fn open(&self, done: &ListedFile) -> Result<File, Error> {
         let failed = |error| self.failed("opening", &done.path, error);
         let (parent, name) = self.parent(&done.path)?;
         let file = open_file(&parent, name).map_err(failed)?;
@@ -217,7 +217,7 @@ impl<'a> Tree<'a> {
     }
 
     /// Deletes a file, if it is still the one that was listed; one that is gone is no error.
-    pub(crate) fn delete(&self, done: &Done) -> Result<(), Error> {
+    pub(crate) fn delete(&self, done: &ListedFile) -> Result<(), Error> {
         let failed = |error| self.failed("deleting", &done.path, error);
         let (parent, name) = match self.parent(&done.path) {
             Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {

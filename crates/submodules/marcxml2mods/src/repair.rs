@@ -1,7 +1,7 @@
 //! What is done to the document after the mapping: the archive's own identifiers, addresses and words.
 //!
-//! "First" is meant in the order of the document, at any depth. Where the original put something in a wrong place, that
-//! place is taken only for the sake of comparing bytes.
+//! "First" is meant in the order of the document, at any depth. What the original put in a wrong place is
+//! put there only if [`byte_compat`](crate::Settings::byte_compat) is set.
 
 use crate::ConversionError;
 use crate::source::Source;

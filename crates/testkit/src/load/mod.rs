@@ -12,7 +12,7 @@
 //! that is given up is certainly gone, and tests can spoil it.
 
 mod account;
-mod book;
+mod ledger;
 mod plan;
 mod publisher;
 mod reader;
@@ -28,7 +28,7 @@ use tokio::runtime::Builder;
 use tokio::sync::Notify;
 
 pub use account::Account;
-use book::Book;
+use ledger::Ledger;
 pub use plan::LoadPlan;
 use shared::{LOOK_EVERY, Shared};
 
@@ -41,7 +41,7 @@ impl LoadPlan {
     /// No port for a proxy, or no thread.
     pub fn start(self, vhost: &Vhost, schema: &Schema) -> Result<Load> {
         let shared = Arc::new(Shared {
-            book: Book::new(),
+            ledger: Ledger::new(),
             plan: self,
             vhost: vhost.share(),
             schema: schema.clone(),
@@ -81,7 +81,7 @@ pub struct Load {
 impl Load {
     /// How things stand now.
     pub fn account(&self) -> Account {
-        let mut account = self.shared.book.account();
+        let mut account = self.shared.ledger.account();
         account.duration = self.begun.elapsed();
         account
     }
@@ -118,7 +118,7 @@ impl Load {
         let mut account = self.account();
         self.end();
         if let Some(journal) = &self.shared.plan.journal {
-            self.shared.book.read_journal(journal, &mut account)?;
+            self.shared.ledger.read_journal(journal, &mut account)?;
         }
         Ok(account)
     }
@@ -147,10 +147,10 @@ impl Load {
             matches!(state, Ok(Some(state)) if state.ready == 0 && state.unacked == 0)
         };
         // In this order: what leaves the first goes to the second.
-        self.shared.book.is_complete(planned)
+        self.shared.ledger.is_complete(planned)
             && is_empty(&schema.input_queue)
             && is_empty(&schema.output_queue)
-            && self.shared.book.is_complete(planned)
+            && self.shared.ledger.is_complete(planned)
     }
 
     fn end(&mut self) {

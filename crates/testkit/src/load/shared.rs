@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::book::Book;
+use super::ledger::Ledger;
 use super::plan::LoadPlan;
 use crate::{FaultProxy, Schema, Vhost};
 
@@ -22,7 +22,7 @@ pub(super) struct Shared {
     pub(super) plan: LoadPlan,
     pub(super) vhost: Vhost,
     pub(super) schema: Schema,
-    pub(super) book: Book,
+    pub(super) ledger: Ledger,
     pub(super) publishing: FaultProxy,
     pub(super) reading: FaultProxy,
     pub(super) stop: AtomicBool,

@@ -1,4 +1,4 @@
-//! What a node reads at its start.
+//! The configuration files that a node reads at its start.
 
 use std::fs;
 

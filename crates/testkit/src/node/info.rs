@@ -1,4 +1,4 @@
-//! Where a node is.
+//! Where a node is to be reached: its ports, name and directory.
 
 use std::path::PathBuf;
 

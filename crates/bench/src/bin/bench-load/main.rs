@@ -29,9 +29,9 @@ enum Command {
     /// Declares what the protocol needs in the virtual host.
     Declare,
     /// Measures throughput and latency of a daemon that runs.
-    Run(run::Plan),
+    Run(run::RunArguments),
     /// Measures a process from its start to its first answer, with the request waiting in the queue; then ends it.
-    Start(start::Plan),
+    Start(start::StartArguments),
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -42,8 +42,10 @@ async fn main() -> Result<()> {
     connection.close(200, "declared".into()).await?;
     let result = match command {
         Command::Declare => return Ok(()),
-        Command::Run(plan) => serde_json::to_string(&run::run(&target, &plan).await?)?,
-        Command::Start(plan) => serde_json::to_string(&start::run(&target, &plan).await?)?,
+        Command::Run(arguments) => serde_json::to_string(&run::run(&target, &arguments).await?)?,
+        Command::Start(arguments) => {
+            serde_json::to_string(&start::run(&target, &arguments).await?)?
+        }
     };
     println!("{result}");
     Ok(())
