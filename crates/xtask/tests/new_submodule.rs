@@ -62,7 +62,8 @@ fn cargo_in(copy: &Path, arguments: &[&str]) -> Result<()> {
     let mut command = cargo::cargo(arguments);
     command
         .current_dir(copy)
-        .env("CARGO_TARGET_DIR", target_dir()?);
+        .env("CARGO_TARGET_DIR", target_dir()?)
+        .env("RUSTDOCFLAGS", "--deny warnings");
     cargo::run(&mut command)
 }
 
@@ -89,9 +90,10 @@ fn a_new_submodule_works() -> Result<()> {
     of_both(&["fmt", "--check"], &[])?;
     of_both(&["test", "--offline"], &[])?;
     of_both(
-        &["clippy", "--offline", "--all-targets"],
+        &["clippy", "--offline", "--no-deps", "--all-targets"],
         &["--", "--deny", "warnings"],
     )?;
+    of_both(&["doc", "--offline", "--no-deps"], &[])?;
     let rules = ["--test", "circles", "--test", "dependencies"];
     cargo_in(
         &copy,

@@ -15,15 +15,14 @@ impl Name {
     /// It is no such name.
     pub fn new(name: &str) -> Result<Self> {
         let is_word = |word: &str| {
-            word.starts_with(|c: char| c.is_ascii_lowercase())
-                && word
-                    .chars()
-                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+            let is_of_words = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+            !word.is_empty() && word.chars().all(is_of_words)
         };
-        if !name.split('_').all(is_word) {
+        let begins = name.starts_with(|c: char| c.is_ascii_lowercase());
+        if !begins || !name.split('_').all(is_word) {
             bail!(
-                "'{name}' is no name of a submodule: it has to be lower-case words of letters and digits with '_' between \
-                 them, such as word_count"
+                "'{name}' is no name of a submodule: it has to be lower-case letters, digits and single '_', with a letter \
+                 first, such as word_count"
             );
         }
         Ok(Self(name.to_owned()))
@@ -76,12 +75,12 @@ mod tests {
 
     #[test]
     fn what_is_called_after_it() -> Result<()> {
-        let name = Name::new("word_count2")?;
-        assert_eq!(name.library(), "edeposit-word-count2");
-        assert_eq!(name.program(), "edeposit_amqp_word_count2d");
+        let name = Name::new("word_count_2")?;
+        assert_eq!(name.library(), "edeposit-word-count-2");
+        assert_eq!(name.program(), "edeposit_amqp_word_count_2d");
         assert_eq!(
             (&*name.camel(), &*name.upper()),
-            ("WordCount2", "WORD_COUNT2")
+            ("WordCount2", "WORD_COUNT_2")
         );
         Ok(())
     }
