@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use edeposit_amqp::{ConnectionParams, get_con_params};
 use edeposit_daemonwrapper::{Context, DaemonRunnerWrapper, ExitWith, Runner, exit};
 use edeposit_pikadaemon::{OnMessage, PikaDaemon};
-use edeposit_settings::{Constants, Error, Settings, Sources, Submodule};
+use edeposit_settings::{Error, Settings, Sources, Submodule};
 use tracing::{info, warn};
 
 use crate::attempts::Attempts;
@@ -21,7 +21,7 @@ use crate::metrics::Metrics;
 use crate::metrics_server::{MetricsAddress, MetricsServer};
 use crate::reporter::Reporter;
 use crate::responder::Responder;
-use crate::submodule::{self, Frame};
+use crate::submodule::{self, Frame, ReadSettings};
 use crate::work::Work;
 use crate::{IntoReact, React};
 
@@ -70,8 +70,8 @@ pub struct AmqpDaemon {
     wiring: Option<Wiring>,
     /// Taken when the daemon runs.
     setup: Option<Setup>,
-    /// Reads the submodule's own settings, if it has some.
-    own_settings: Option<fn(&Sources) -> Result<Vec<Constants>, Error>>,
+    /// Present if the submodule has settings of its own.
+    own_settings: Option<ReadSettings>,
     settings_file: Option<PathBuf>,
     state_file: Option<PathBuf>,
     /// The name of this instance.

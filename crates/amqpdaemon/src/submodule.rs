@@ -82,10 +82,13 @@ pub trait Submodule: Handler + Sized {
     fn set_up(settings: Self::Settings) -> anyhow::Result<Self>;
 }
 
+/// Reads a submodule's own settings, to see whether they can be used and what they come to: a set of constants for each
+/// file.
+pub(crate) type ReadSettings = fn(&Sources) -> Result<Vec<Constants>, Error>;
+
 /// How a daemon reads and uses the settings of its submodule, whichever that is.
 pub(crate) struct Frame {
-    /// Reads the settings, to see whether they can be used and what they come to: a set of constants for each file.
-    pub(crate) read: fn(&Sources) -> Result<Vec<Constants>, Error>,
+    pub(crate) read: ReadSettings,
     /// Reads them, logs what is ignored in them, and sets the submodule up.
     pub(crate) set_up: fn(&Sources) -> anyhow::Result<Box<dyn React>>,
 }

@@ -13,7 +13,8 @@ const SEPARATORS: &[u8] = b";,\t|:";
 pub(super) fn decode(text: &str) -> Result<Pairs, DecodeError> {
     let text = line_feeds(text);
     let mut closest: Option<(usize, usize)> = None;
-    // an odd one closes nothing: it is rather an inch than the beginning of a text that has no end
+    // If their number is odd, one is never closed, and more likely stands for inches than begins a text without an end: then
+    // quotes are first taken for ordinary characters.
     let is_odd = text.matches('"').count() % 2 == 1;
     let quoting: &[bool] = if is_odd { &[false, true] } else { &[true] };
     let ways = quoting.iter().flat_map(|quoting| {
