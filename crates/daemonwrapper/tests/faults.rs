@@ -5,23 +5,23 @@ mod common;
 use std::fs;
 use std::process::{Command, Stdio};
 
+use edeposit_testkit::{mount_namespace, skip};
+
 use common::{Place, Said, alive, finish, program, signal, wait_until};
 
 /// Runs a shell script in a mount namespace of its own, where `$place` is the place's directory and `$probe` the program.
 /// None if that cannot be had here.
 fn apart(place: &Place, script: &str) -> Option<Said> {
-    let mut command = Command::new("unshare");
+    let Some(mut command) = mount_namespace() else {
+        skip("no mount namespace can be had here");
+        return None;
+    };
     command
-        .args(["-rm", "sh", "-euc", script])
+        .args(["sh", "-euc", script])
         .env("place", place.path(""))
         .env("probe", program())
         .env_remove("RUNTIME_DIRECTORY")
         .stdin(Stdio::null());
-    let possible = Command::new("unshare").args(["-rm", "true"]).status();
-    if !possible.is_ok_and(|status| status.success()) {
-        eprintln!("not checked: no mount namespace can be had here");
-        return None;
-    }
     Some(finish(command))
 }
 

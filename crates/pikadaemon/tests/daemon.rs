@@ -2,19 +2,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use edeposit_amqp::{Message, Outgoing, PublishError, Settle, get_con_params};
 use edeposit_pikadaemon::{OnMessage, PikaDaemon, Report, Session};
 use edeposit_settings::Settings;
-use edeposit_testkit::{Caller, RabbitNode, Schema};
+use edeposit_testkit::{Caller, PATIENCE, RabbitNode, Schema};
 use futures::future::BoxFuture;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-/// Long enough for a busy machine; nothing that works takes as long.
-const PATIENCE: Duration = Duration::from_secs(60);
 const EXCHANGE: &str = "puppet";
 
 /// Sends back what it gets, but panics at the first delivery.

@@ -18,10 +18,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
-use crate::{Schema, Vhost};
-
-/// How long [`Caller::call`] waits for an answer.
-const CALL_WITHIN: Duration = Duration::from_secs(20);
+use crate::{PATIENCE, Schema, Vhost};
 
 /// Publishes requests and reads answers; its concept is the module's.
 #[derive(Debug)]
@@ -210,7 +207,7 @@ impl Caller {
         }
     }
 
-    /// Publishes `body` and waits for the first answer with its UUID.
+    /// Publishes `body` and waits, no longer than [`PATIENCE`], for the first answer with its UUID.
     pub async fn call(&self, body: impl Into<Vec<u8>>) -> Result<Answer> {
         self.call_with(&self.request(body)).await
     }
@@ -219,7 +216,7 @@ impl Caller {
     pub async fn call_with(&self, request: &RawRequest) -> Result<Answer> {
         let uuid = request.uuid().context("the request has no UUID")?;
         self.publish(request).await?;
-        self.answer_to(&uuid, CALL_WITHIN).await
+        self.answer_to(&uuid, PATIENCE).await
     }
 
     /// The next answer with this UUID.

@@ -12,10 +12,7 @@ use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::poll_until;
-
-/// How long clamd may take to start and to end.
-const WITHIN: Duration = Duration::from_secs(30);
+use crate::{PATIENCE, poll_until};
 
 /// The EICAR test file in base64: as it is, virus scanners would take this file away.
 pub const EICAR_BASE64: &str =
@@ -123,7 +120,7 @@ impl Clamd {
                 "running clamd: apt-get install --no-install-recommends clamav clamav-daemon",
             )?;
         self.child = Some(child);
-        poll_until("clamd answers", WITHIN, || {
+        poll_until("clamd answers", PATIENCE, || {
             if let Some(status) = self.child.as_mut().and_then(|c| c.try_wait().transpose()) {
                 let log = fs::read_to_string(self.path("clamd.log")).unwrap_or_default();
                 anyhow::bail!("clamd has ended, {}: {log}", status?);
@@ -162,7 +159,7 @@ impl Clamd {
     pub fn stop(&mut self) -> Result<()> {
         if let Some(mut child) = self.child.take() {
             signal(&child, Signal::TERM)?;
-            let ended = poll_until("clamd ends", WITHIN, || Ok(child.try_wait()?));
+            let ended = poll_until("clamd ends", PATIENCE, || Ok(child.try_wait()?));
             if ended.is_err() {
                 child.kill()?;
                 child.wait()?;

@@ -15,10 +15,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::{Vhost, bin_dir, poll_until};
-
-/// How long a command such as `start` or `stop` may take.
-const COMMAND_WITHIN: Duration = Duration::from_secs(60);
+use crate::{PATIENCE, Vhost, bin_dir, poll_until};
 
 /// How long a daemon may take to end at the end of a test before it is killed.
 const END_WITHIN: Duration = Duration::from_secs(5);
@@ -302,7 +299,7 @@ impl DaemonUnderTest {
             .stderr(File::create(&err)?);
         let what = format!("{} ends", command.get_program().display());
         let mut child = self.spawn(command)?;
-        let status = poll_until(&what, COMMAND_WITHIN, || Ok(child.try_wait()?));
+        let status = poll_until(&what, PATIENCE, || Ok(child.try_wait()?));
         if status.is_err() {
             let _ = child.kill();
             let _ = child.wait();

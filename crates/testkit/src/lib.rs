@@ -15,27 +15,40 @@
 //! - [`web`] is a web server that misbehaves on demand.
 //! - [`xserver`] is a double of the catalogue's X-Server, with faults to be switched on.
 //!
+//! - [`wire`] has the messages the original put on the wire, and the test that every submodule has for them.
+//! - [`ClosedPort`] is a port at which connections are refused; [`mount_namespace`] lets a command mount what it likes.
+//! - [`Tripwire`] kills a process at an exact point of its work; [`random`] is chance by a seed that is printed.
+//! - [`skip`] says that a test cannot check its matter on this machine, which with `CI=true` is a failure.
+//!
 //! Nothing here sleeps in the hope that something has happened meanwhile: [`wait_until`] and its like ask for the
-//! condition until it holds, or fail and name it.
+//! condition until it holds, or fail and name it. How long they do so is [`PATIENCE`], for all.
 //!
 //! Not published; a library for tests only.
 
+mod apart;
 mod caller;
 pub mod clamd;
+mod closed;
 mod daemon;
 mod dirs;
 mod load;
 mod node;
 mod proftpd;
 mod proxy;
+mod random;
 mod schema;
 pub mod settings;
 pub mod sip;
+mod skip;
+mod tripwire;
 mod wait;
 pub mod web;
+pub mod wire;
 pub mod xserver;
 
+pub use apart::mount_namespace;
 pub use caller::{Answer, Caller, RawRequest};
+pub use closed::ClosedPort;
 pub use daemon::{DaemonUnderTest, Outcome};
 pub use dirs::{bin_dir, fake_time_library, target_dir};
 pub use load::{Account, Load, LoadPlan};
@@ -45,5 +58,8 @@ pub use node::{
 };
 pub use proftpd::{FtpSession, ProFtpd};
 pub use proxy::{End, FaultProxy, Hole, ProxiedConnection, Refusal, Way};
+pub use random::random;
 pub use schema::{QueueType, Schema};
-pub use wait::{poll_until, wait_for, wait_until};
+pub use skip::skip;
+pub use tripwire::Tripwire;
+pub use wait::{PATIENCE, poll_until, wait_for, wait_until};

@@ -1,9 +1,17 @@
 //! Waiting for conditions: asked again every few milliseconds, given up with the name of what did not come.
+//!
+//! How long a wait may last is decided here, by [`PATIENCE`], and nowhere else. A limit is there so that a test that fails
+//! ends; a test that passes never comes near it, however busy the machine.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
+
+/// How long a test waits for what is sure to come. What works takes seconds at most on an idle machine; where fifteen
+/// processes compete for two cores everything takes eight times as long, and starting a process of Erlang's more. For
+/// what is much work, some multiple of it.
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How long to pause between two questions. Short against what is waited for, long against a round trip.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -11,10 +19,10 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Asks `condition` until it says true. Errs with `what` when `within` has passed.
 ///
 /// ```
-/// # use std::time::Duration;
+/// # use edeposit_testkit::{PATIENCE, wait_until};
 /// # async fn example() -> anyhow::Result<()> {
 /// # async fn consumers() -> u32 { 1 }
-/// edeposit_testkit::wait_until("the daemon consumes", Duration::from_secs(10), async || consumers().await == 1).await?;
+/// wait_until("the daemon consumes", PATIENCE, async || consumers().await == 1).await?;
 /// # Ok(()) }
 /// ```
 pub async fn wait_until(

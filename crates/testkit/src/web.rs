@@ -16,7 +16,7 @@ pub enum Reply {
     Http(&'static str, String, Vec<u8>),
     /// These bytes as they are, then the connection is closed.
     Raw(Vec<u8>),
-    /// 200 and a length of 100, then a byte every 50 ms.
+    /// 200 and a length of a million, then a byte every 50 ms.
     Drip,
     /// Nothing, for longer than any client waits.
     Silence,
@@ -144,9 +144,9 @@ pub async fn serve(
             }
             Reply::Drip => {
                 stream
-                    .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
+                    .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
                     .await?;
-                for _ in 0..100 {
+                for _ in 0..1_000_000 {
                     stream.write_all(b"x").await?;
                     stream.flush().await?;
                     tokio::time::sleep(Duration::from_millis(50)).await;

@@ -3,14 +3,12 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use edeposit_testkit::{Caller, RabbitNode, Schema, Vhost};
+use edeposit_testkit::{Caller, PATIENCE, RabbitNode, Schema, Vhost};
 use futures::StreamExt;
 use futures::future::try_join_all;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicPublishOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection};
-
-const SOON: Duration = Duration::from_secs(10);
 
 /// A stand-in for a daemon: sends every request back with its UUID.
 async fn echo(vhost: &Vhost, schema: &Schema) -> Result<Connection> {
@@ -90,7 +88,7 @@ async fn a_request_may_be_anything() -> Result<()> {
         .with_routing_key("a.b.request")
         .with_header("UUID", AMQPValue::LongInt(7));
     caller.publish(&numbered).await?;
-    let answer = caller.next(SOON).await?;
+    let answer = caller.next(PATIENCE).await?;
     assert_eq!(answer.body, b"\xff\x00");
     assert_eq!(answer.uuid(), Some(AMQPValue::LongInt(7)));
     assert_eq!(answer.header("UUID"), None);
@@ -99,7 +97,7 @@ async fn a_request_may_be_anything() -> Result<()> {
         .request("no headers at all")
         .with_properties(BasicProperties::default());
     caller.publish(&bare).await?;
-    assert_eq!(caller.next(SOON).await?.text(), "no headers at all");
+    assert_eq!(caller.next(PATIENCE).await?.text(), "no headers at all");
     Ok(())
 }
 

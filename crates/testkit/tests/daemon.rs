@@ -3,13 +3,10 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::Result;
-use edeposit_testkit::{DaemonUnderTest, poll_until};
+use edeposit_testkit::{DaemonUnderTest, PATIENCE, poll_until};
 use serde_json::json;
-
-const SOON: Duration = Duration::from_secs(10);
 
 /// A program that leaves a child behind in a session of its own, as a daemon does, which will not listen to reason.
 const STUBBORN: &str = "#!/bin/sh
@@ -47,7 +44,7 @@ fn nothing_that_was_started_stays() -> Result<()> {
     assert_eq!(started.stderr, "host unset\n");
     assert_eq!(daemon.status()?.code, Some(3));
 
-    let pid = poll_until("the child writes its pid", SOON, || Ok(daemon.pid()))?;
+    let pid = poll_until("the child writes its pid", PATIENCE, || Ok(daemon.pid()))?;
     assert_eq!(daemon.processes(), [pid]);
     drop(daemon);
     let left = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();

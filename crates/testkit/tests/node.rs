@@ -5,18 +5,15 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use edeposit_testkit::{
-    Caller, NodeInfo, QueueState, RabbitNode, Schema, TlsFiles, poll_until, wait_until,
+    Caller, NodeInfo, PATIENCE, QueueState, RabbitNode, Schema, TlsFiles, poll_until, wait_until,
 };
 use lapin::options::BasicGetOptions;
 use lapin::tcp::{OwnedIdentity, OwnedTLSConfig};
 use lapin::{Connection, ConnectionProperties};
 use serde_json::Value;
-
-const SOON: Duration = Duration::from_secs(10);
 
 /// Whether nothing of the node is left: no directory, no listener on any of its ports.
 fn is_gone(info: &NodeInfo) -> bool {
@@ -71,11 +68,9 @@ fn a_node_ends_when_its_owner_is_killed() -> Result<()> {
 
     owner.kill()?;
     owner.wait()?;
-    poll_until(
-        "the node is gone",
-        SOON,
-        || Ok(is_gone(&info).then_some(())),
-    )
+    poll_until("the node is gone", PATIENCE, || {
+        Ok(is_gone(&info).then_some(()))
+    })
 }
 
 /// Run by the test above in a process of its own.
@@ -159,7 +154,7 @@ async fn queues_are_counted_and_connections_closed() -> Result<()> {
     assert_eq!(vhost.close_all_connections()?, 2);
     assert!(caller.publish(&caller.request("three")).await.is_err());
     assert!(bystander.status().connected());
-    wait_until("no connection is left", SOON, async || {
+    wait_until("no connection is left", PATIENCE, async || {
         vhost.connections().is_ok_and(|names| names.is_empty())
     })
     .await?;

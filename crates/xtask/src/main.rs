@@ -38,12 +38,8 @@ struct Arguments {
 enum Command {
     /// Shows the main job: starts alephdaemon on a private RabbitMQ, asks it five things, stops it.
     Demo,
-    /// Runs format check, clippy, documentation and all tests against a private RabbitMQ.
-    Test {
-        /// Only run tests: these are cargo test's arguments behind `--`, such as a part of a test's name.
-        #[arg(last = true)]
-        arguments: Vec<String>,
-    },
+    /// Runs format check, clippy, documentation and all tests against a private RabbitMQ; or only the tests that are named.
+    Test(test::Options),
     /// Injects random faults into a private RabbitMQ, a daemon and the network between them, under load, and accounts for
     /// every request.
     Faults(faults::Arguments),
@@ -61,7 +57,7 @@ fn main() -> ExitCode {
         Command::Faults(arguments) => until_finished(faults::run(&arguments)),
         Command::Bench(options) => until_finished(bench::run(&options)),
         Command::New(options) => new::run(&options),
-        Command::Test { arguments } => test::run(&arguments),
+        Command::Test(options) => test::run(&options),
         Command::Broker => until_interrupted(broker::run()).map(drop),
     };
     match result {

@@ -165,6 +165,17 @@ pub fn calibre() -> Result<()> {
     install("", &["calibre", "bubblewrap", "poppler-utils"])
 }
 
+/// What brings faults about: `strace`, which ends a process at an exact point of its work, and `chattr`, by which a file can
+/// be had that even root cannot remove.
+pub fn fault_tools() -> Result<()> {
+    let programs = ["/usr/bin/strace", "/usr/bin/chattr"];
+    if programs.iter().all(|program| Path::new(program).exists()) {
+        return Ok(());
+    }
+    println!("strace or chattr is missing: installing Debian's packages.");
+    install("", &["strace", "e2fsprogs"])
+}
+
 /// The parts of the Rust toolchain that are not in its minimal profile.
 pub fn rust_components() -> Result<()> {
     for (component, program) in [("rustfmt", "fmt"), ("clippy", "clippy")] {

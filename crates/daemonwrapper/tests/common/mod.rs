@@ -7,12 +7,14 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
 
+use edeposit_testkit::{PATIENCE, poll_until};
 use tempfile::TempDir;
 
-/// Long enough for a busy machine; what is waited for normally comes within milliseconds.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+/// What `start` says beside a daemon that runs.
+pub const ALREADY: &str = "It looks like a daemon is already running!\n";
+/// What `stop` says without one.
+pub const NOTHING: &str = "There is no running instance to be stopped.\n";
 
 /// What a command said and how it ended.
 #[derive(Debug)]
@@ -227,9 +229,5 @@ pub fn alive(pid: u32) -> bool {
 
 #[track_caller]
 pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
-    let begin = Instant::now();
-    while !condition() {
-        assert!(begin.elapsed() < PATIENCE, "waited in vain for {what}");
-        thread::sleep(Duration::from_millis(10));
-    }
+    poll_until(what, PATIENCE, || Ok(condition().then_some(()))).unwrap();
 }

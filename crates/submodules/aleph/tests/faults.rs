@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use common::{Reply, Server, error_reply, find_reply, parameter, present_reply};
 use edeposit_aleph::messages::{ISBNQuery, Query};
@@ -124,11 +124,9 @@ async fn connections_that_break() {
 #[tokio::test]
 async fn nobody_there_and_no_reply() {
     let server = Server::start(|_| Reply::Silence).await;
-    let started = Instant::now();
     let told =
         failure(&server.aleph(|settings| settings.timeout = Duration::from_millis(300))).await;
     assert_eq!(told.message, "<urlopen error timed out>");
-    assert!(started.elapsed() < Duration::from_secs(5));
 
     // a port that was free a moment ago
     let nobody =

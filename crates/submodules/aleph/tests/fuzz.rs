@@ -60,13 +60,11 @@ fn exercise(body: &[u8]) {
 }
 
 fn recorded() -> Vec<Value> {
-    let vectors: Vec<Value> =
-        serde_json::from_str(include_str!("../testdata/messages.json")).unwrap();
-    let requests = vectors
-        .iter()
-        .filter(|vector| vector["direction"] == "request");
-    requests
-        .map(|vector| serde_json::from_str(vector["wire"].as_str().unwrap()).unwrap())
+    let mut messages = edeposit_testkit::wire::recorded("aleph");
+    messages.retain(|message| message.direction == "request");
+    let wires = messages.iter().map(|message| &message.wire);
+    wires
+        .map(|wire| serde_json::from_str(wire).unwrap())
         .collect()
 }
 

@@ -5,6 +5,7 @@ mod common;
 use common::{Reply, Server, error_reply, find_reply, present_reply};
 use edeposit_amqpdaemon::{Exception, React, Sendback};
 use edeposit_serializers::Value;
+use edeposit_testkit::wire;
 use serde_json::json;
 
 async fn react(server: &Server, body: &[u8]) -> Result<Value, Exception> {
@@ -35,8 +36,8 @@ async fn catalogue() -> Server {
 /// Name, type, header and body of each recorded answer.
 #[tokio::test]
 async fn recorded_answers_and_exceptions() {
-    let cases: Vec<Value> =
-        serde_json::from_str(include_str!("../testdata/exceptions.json")).unwrap();
+    let mut cases: Vec<Value> = wire::vectors("exceptions.json").unwrap();
+    cases.retain(|case| case["daemon"] == "alephdaemon");
     let server = catalogue().await;
     let mut checked = 0;
     for case in &cases {
@@ -258,15 +259,11 @@ async fn isbns_in_any_shape() {
 #[tokio::test]
 async fn export_says_that_nothing_was_filed() {
     let server = catalogue().await;
-    let messages: Vec<Value> =
-        serde_json::from_str(include_str!("../testdata/messages.json")).unwrap();
-    for message in messages
-        .iter()
-        .filter(|message| message["type"] == "ExportRequest")
-    {
-        let told = react(&server, message["wire"].as_str().unwrap().as_bytes())
-            .await
-            .unwrap_err();
+    let mut messages = wire::recorded("aleph");
+    messages.retain(|message| message.kind == "ExportRequest");
+    assert!(!messages.is_empty());
+    for message in messages {
+        let told = react(&server, message.wire.as_bytes()).await.unwrap_err();
         assert_eq!(told.kind, "<type 'exceptions.NotImplementedError'>");
         assert!(told.message.contains("Nothing was filed"), "{told}");
     }

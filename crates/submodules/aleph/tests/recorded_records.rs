@@ -180,14 +180,12 @@ fn assert_raises(error: AlephError, raises: &Value) {
 /// The records inside the recorded messages were filled by the original too.
 #[test]
 fn records_in_messages() {
-    let messages: Vec<Value> =
-        serde_json::from_str(include_str!("../testdata/messages.json")).unwrap();
     let mut compared = 0;
-    for message in messages
-        .iter()
-        .filter(|message| message["type"] == "AlephRecord")
-    {
-        let record: Value = serde_json::from_str(message["wire"].as_str().unwrap()).unwrap();
+    for message in edeposit_testkit::wire::recorded("aleph") {
+        if message.kind != "AlephRecord" {
+            continue;
+        }
+        let record: Value = serde_json::from_str(&message.wire).unwrap();
         let xml = record["xml"].as_str().unwrap();
         if !xml.is_empty() {
             check(

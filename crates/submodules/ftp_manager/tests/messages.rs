@@ -7,38 +7,24 @@ use edeposit_amqpdaemon::{Exception, React, Sendback};
 use edeposit_ftp_manager::FtpManager;
 use edeposit_ftp_manager::messages::{Request, Response, UserSettings, Userlist};
 use edeposit_serializers::{Value, from_str, to_value};
-use serde::{Serialize, de::DeserializeOwned};
+use edeposit_testkit::wire::{again, check_recorded};
 use serde_json::json;
-
-fn again<T: DeserializeOwned + Serialize>(wire: &str) -> Value {
-    to_value(&from_str::<T>(wire).unwrap()).unwrap()
-}
 
 #[test]
 fn all_recorded_messages() {
-    let messages: Vec<Value> =
-        serde_json::from_str(include_str!("../../../../tests/vectors/messages.json")).unwrap();
-    let mut checked = 0;
-    for message in messages.iter().filter(|m| m["submodule"] == "ftp") {
-        let wire = message["wire"].as_str().unwrap();
-        let expected: Value = serde_json::from_str(wire).unwrap();
-        let written = match message["type"].as_str().unwrap() {
-            "AddUser"
-            | "RemoveUser"
-            | "ChangePassword"
-            | "ListRegisteredUsers"
-            | "SetUserSettings"
-            | "GetUserSettings" => again::<Request>(wire),
-            "Userlist" => again::<Userlist>(wire),
-            "UserSettings" => again::<UserSettings>(wire),
-            "bool" => to_value(&Response::Done(from_str(wire).unwrap())).unwrap(),
-            // ftp_monitord's
-            _ => continue,
-        };
-        assert_eq!(written, expected, "{}", message["note"]);
-        checked += 1;
-    }
-    assert_eq!(checked, 16);
+    check_recorded("ftp", 16, |kind| match kind {
+        "AddUser"
+        | "RemoveUser"
+        | "ChangePassword"
+        | "ListRegisteredUsers"
+        | "SetUserSettings"
+        | "GetUserSettings" => Some(again::<Request>),
+        "Userlist" => Some(again::<Userlist>),
+        "UserSettings" => Some(again::<UserSettings>),
+        "bool" => Some(|wire| to_value(&Response::Done(from_str(wire)?))),
+        // ftp_monitord's
+        _ => None,
+    });
 }
 
 async fn refused(tree: &Tree, body: &Value) -> Exception {

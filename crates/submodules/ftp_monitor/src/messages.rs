@@ -109,38 +109,23 @@ pub struct EPublication {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use edeposit_serializers::{Value, from_str, to_value};
-    use serde::de::DeserializeOwned;
-
-    fn again<T: DeserializeOwned + Serialize>(wire: &str) -> Value {
-        to_value(&from_str::<T>(wire).unwrap()).unwrap()
-    }
+    use edeposit_serializers::{Value, to_value};
+    use edeposit_testkit::wire::{again, check_recorded, vectors};
 
     /// What the original put on the wire is read and written as it was.
     #[test]
     fn all_recorded_messages() {
-        let messages: Vec<Value> =
-            serde_json::from_str(include_str!("../../../../tests/vectors/messages.json")).unwrap();
-        let mut checked = 0;
-        for message in messages.iter().filter(|m| m["submodule"] == "ftp") {
-            let wire = message["wire"].as_str().unwrap();
-            let written = match message["type"].as_str().unwrap() {
-                "ImportRequest" => again::<ImportRequest>(wire),
-                "DataPair" | "MetadataFile" | "EbookFile" => again::<Item>(wire),
-                _ => continue,
-            };
-            let expected: Value = serde_json::from_str(wire).unwrap();
-            assert_eq!(written, expected, "{}", message["note"]);
-            checked += 1;
-        }
-        assert_eq!(checked, 8);
+        check_recorded("ftp", 8, |kind| match kind {
+            "ImportRequest" => Some(again::<ImportRequest>),
+            "DataPair" | "MetadataFile" | "EbookFile" => Some(again::<Item>),
+            // ftp_managerd's
+            _ => None,
+        });
     }
 
     #[test]
     fn fields_are_in_the_order_of_the_original() {
-        let structures: Value =
-            serde_json::from_str(include_str!("../../../../tests/vectors/structures.json"))
-                .unwrap();
+        let structures: Value = vectors("structures.json").unwrap();
         let metadata = MetadataFile {
             filename: String::new(),
             raw_data: String::new(),

@@ -5,38 +5,21 @@ mod common;
 use common::{Place, as_json, react, request};
 use edeposit_ltp::messages::{Request, Response, TrackingResponse};
 use edeposit_serializers::{Value, from_str, to_value};
-use serde::{Serialize, de::DeserializeOwned};
+use edeposit_testkit::wire::{again, check_recorded};
 use serde_json::json;
-
-fn again<T: DeserializeOwned + Serialize>(wire: &str) -> Value {
-    to_value(&from_str::<T>(wire).unwrap()).unwrap()
-}
 
 #[test]
 fn all_recorded_messages() {
-    let messages: Vec<Value> =
-        serde_json::from_str(include_str!("../../../../tests/vectors/messages.json")).unwrap();
-    let mut checked = 0;
-    for message in messages.iter().filter(|m| m["submodule"] == "ltp") {
-        let wire = message["wire"].as_str().unwrap();
-        let written = match message["type"].as_str().unwrap() {
-            "ExportRequest" | "TrackingRequest" => again::<Request>(wire),
-            "TrackingResponse" => {
-                let response = Response::Tracked(from_str(wire).unwrap());
-                assert_eq!(
-                    to_value(&response).unwrap(),
-                    again::<TrackingResponse>(wire)
-                );
-                to_value(&response).unwrap()
-            }
-            "bool" => to_value(&Response::Exported(from_str(wire).unwrap())).unwrap(),
-            other => panic!("a message of type {other}"),
-        };
-        let expected: Value = serde_json::from_str(wire).unwrap();
-        assert_eq!(written, expected, "{}", message["note"]);
-        checked += 1;
-    }
-    assert_eq!(checked, 7);
+    check_recorded("ltp", 7, |kind| match kind {
+        "ExportRequest" | "TrackingRequest" => Some(again::<Request>),
+        "TrackingResponse" => Some(|wire| {
+            let response = to_value(&Response::Tracked(from_str(wire)?))?;
+            assert_eq!(response, again::<TrackingResponse>(wire)?);
+            Ok(response)
+        }),
+        "bool" => Some(|wire| to_value(&Response::Exported(from_str(wire)?))),
+        _ => None,
+    });
 }
 
 #[tokio::test]

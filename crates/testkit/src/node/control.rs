@@ -10,10 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use super::{RabbitNode, guardian};
-use crate::poll_until;
-
-/// A killed process is gone in no time.
-const GONE_WITHIN: Duration = Duration::from_secs(10);
+use crate::{PATIENCE, poll_until};
 
 /// What makes a node take no more messages from publishers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +54,7 @@ impl RabbitNode {
     /// Another process owns the node, or it does not end.
     pub fn kill(&self) -> Result<()> {
         self.signal(Signal::KILL)?;
-        poll_until("the killed node is gone", GONE_WITHIN, || {
+        poll_until("the killed node is gone", PATIENCE, || {
             Ok(guardian::server_has_ended(&self.info.dir).then_some(()))
         })
     }
@@ -81,7 +78,7 @@ impl RabbitNode {
         }
         let before = self.pid()?;
         self.guardian()?.start_again()?;
-        poll_until("the node is started again", GONE_WITHIN, || {
+        poll_until("the node is started again", PATIENCE, || {
             Ok((self.pid()? != before).then_some(()))
         })
     }

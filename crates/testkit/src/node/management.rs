@@ -1,12 +1,12 @@
 //! The node's management HTTP API, as far as tests need it. Blocking: each call takes a few milliseconds.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result, bail};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use ureq::http::{Method, Request};
+
+use crate::PATIENCE;
 
 /// RabbitMQ's built-in user; may connect from 127.0.0.1 only, which is where we are.
 pub(super) const USER: &str = "guest";
@@ -21,7 +21,7 @@ pub(super) struct Management {
 impl Management {
     pub(super) fn new(port: u16) -> Self {
         let agent = ureq::Agent::config_builder()
-            .timeout_global(Some(Duration::from_secs(10)))
+            .timeout_global(Some(PATIENCE))
             .http_status_as_error(false)
             .proxy(None)
             .build()

@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use crate::{poll_until, target_dir};
+use crate::{PATIENCE, poll_until, target_dir};
 pub use cluster::Cluster;
 pub use control::Alarm;
 use ctl::ctl;
@@ -42,9 +42,6 @@ pub use vhost::{QueueState, Vhost};
 
 /// Environment variable that describes the node to use: [`NodeInfo`] as JSON, or the path of a file that holds it.
 pub const SHARED_NODE_VARIABLE: &str = "EDEPOSIT_TEST_NODE";
-
-/// How long a node may take to answer. It takes about five seconds on two idle cores.
-const START_WITHIN: Duration = Duration::from_secs(60);
 
 /// How often a start is tried when somebody took one of the chosen ports in the meantime.
 const START_TRIES: u32 = 3;
@@ -159,7 +156,7 @@ impl RabbitNode {
     }
 
     fn wait_until_ready(&self) -> Result<()> {
-        poll_until("the private RabbitMQ node answers", START_WITHIN, || {
+        poll_until("the private RabbitMQ node answers", PATIENCE, || {
             if self.is_ready() {
                 return Ok(Some(()));
             }

@@ -20,10 +20,7 @@ use rustix::process::{Pid, Signal, geteuid, getgid, getuid, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::poll_until;
-
-/// How long it may take to start and to end.
-const WITHIN: Duration = Duration::from_secs(30);
+use crate::{PATIENCE, poll_until};
 
 const PROFTPD: &str = "/usr/sbin/proftpd";
 
@@ -148,7 +145,7 @@ impl ProFtpd {
             .spawn()
             .context("running proftpd: apt-get install --no-install-recommends proftpd-core")?;
         self.child = Some(child);
-        poll_until("ProFTPD answers", WITHIN, || {
+        poll_until("ProFTPD answers", PATIENCE, || {
             if let Some(status) = self.child.as_mut().and_then(|c| c.try_wait().transpose()) {
                 bail!("ProFTPD has ended, {}: {}", status?, self.log());
             }
@@ -175,7 +172,7 @@ impl ProFtpd {
     pub fn stop(&mut self) -> Result<()> {
         if let Some(mut child) = self.child.take() {
             signal(&child, Signal::TERM)?;
-            let ended = poll_until("ProFTPD ends", WITHIN, || Ok(child.try_wait()?));
+            let ended = poll_until("ProFTPD ends", PATIENCE, || Ok(child.try_wait()?));
             if ended.is_err() {
                 child.kill()?;
                 child.wait()?;

@@ -1,7 +1,7 @@
 """One FTP session of Python's ftplib, led by lines of JSON.
 
 A line on standard input is a list: a method's name and its arguments. Printed is one line for each: {"ok": answer} or
-{"error": what the server said}. Data of files travels in base64.
+{"error": what the server said}. Data of files travels in base64. The argument is how many seconds each answer may take.
 """
 
 import base64
@@ -10,7 +10,7 @@ import io
 import json
 import sys
 
-ftp = ftplib.FTP(timeout=20)
+ftp = ftplib.FTP(timeout=float(sys.argv[1]))
 
 
 def put(name, data, command="STOR"):

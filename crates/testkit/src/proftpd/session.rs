@@ -7,9 +7,11 @@ use anyhow::{Context, Result, bail};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::{Value, json};
 
+use crate::PATIENCE;
+
 const SCRIPT: &str = include_str!("session.py");
 
-/// A connection to an FTP server. Every command waits for the server's answer, 20 s at most.
+/// A connection to an FTP server. Every command waits for the server's answer, [`PATIENCE`] at most.
 #[derive(Debug)]
 pub struct FtpSession {
     client: Child,
@@ -24,7 +26,7 @@ impl FtpSession {
     /// There is no Python, or nobody listens.
     pub fn connect(port: u16) -> Result<Self> {
         let mut client = Command::new("/usr/bin/python3")
-            .args(["-c", SCRIPT])
+            .args(["-c", SCRIPT, &PATIENCE.as_secs().to_string()])
             .env("PYTHONIOENCODING", "utf-8")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

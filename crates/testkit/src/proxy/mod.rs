@@ -23,6 +23,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use crate::ClosedPort;
+
 pub use connection::ProxiedConnection;
 use connection::{Counted, Starting};
 pub use fault::{End, Hole, Refusal, Way};
@@ -36,6 +38,8 @@ pub struct FaultProxy {
     shared: Arc<Shared>,
     gate: Gate,
     thread: Option<JoinHandle<()>>,
+    /// The port stays ours while connections are refused.
+    _reserved: Option<ClosedPort>,
 }
 
 impl FaultProxy {
@@ -44,17 +48,19 @@ impl FaultProxy {
     /// # Errors
     /// No port can be opened.
     pub fn to(upstream: u16) -> Result<FaultProxy> {
-        Self::on(0, upstream)
+        let reserved = ClosedPort::new()?;
+        let mut proxy = Self::on(reserved.port(), upstream)?;
+        proxy._reserved = Some(reserved);
+        Ok(proxy)
     }
 
-    /// A proxy on this port of 127.0.0.1 to the broker's port there.
+    /// A proxy on this port of 127.0.0.1, such as one of a [`ClosedPort`], to the broker's port there.
     ///
     /// # Errors
     /// The port cannot be opened.
     pub fn on(port: u16, upstream: u16) -> Result<FaultProxy> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
             .with_context(|| format!("opening port {port} for a proxy"))?;
-        let port = listener.local_addr()?.port();
         let shared = Arc::new(Shared {
             upstream: AtomicU16::new(upstream),
             state: Mutex::default(),
@@ -66,6 +72,7 @@ impl FaultProxy {
             shared,
             gate,
             thread: Some(thread),
+            _reserved: None,
         })
     }
 

@@ -1,4 +1,4 @@
-//! The files of a new submodule. They are made of those in the directory `template`: a submodule `template_name` that reverses
+//! The files of a new submodule. They are made of those in `crates/xtask/template`: a submodule `template_name` that reverses
 //! texts.
 //!
 //! A path there is the path in the workspace. The words that are replaced are fit for code as well, so that the files can
@@ -17,7 +17,7 @@ type Files = &'static [(&'static str, &'static str)];
 
 macro_rules! files {
     ($($path:literal)*) => {
-        &[$(($path, include_str!(concat!("template/", $path)))),*]
+        &[$(($path, include_str!(concat!("../../template/", $path)))),*]
     };
 }
 

@@ -1,0 +1,5 @@
+//! The client crate against real daemons.
+
+mod calls;
+mod faults;
+mod world;
