@@ -4,7 +4,8 @@
 //! - `test` runs everything that must hold: format, lints, documentation, tests against a real RabbitMQ;
 //! - `faults` injects random faults for minutes, and accounts for every request;
 //! - `bench` measures speed and memory against peers and the practical limit;
-//! - `broker` keeps a private RabbitMQ for one's own experiments.
+//! - `broker` keeps a private RabbitMQ for one's own experiments;
+//! - `new` makes a submodule.
 //!
 //! Each does all set-up by itself and says what it does, and leaves nothing running.
 
@@ -13,6 +14,7 @@ mod broker;
 mod cargo;
 mod demo;
 mod faults;
+mod new;
 mod setup;
 mod test;
 mod view;
@@ -45,6 +47,8 @@ enum Command {
     Broker,
     /// Measures the daemon against bare lapin and Python's frameworks, about 15 minutes.
     Bench(bench::Options),
+    /// Makes a submodule that works: crate, program, page of the documentation, tests.
+    New(new::Options),
 }
 
 fn main() -> ExitCode {
@@ -52,6 +56,7 @@ fn main() -> ExitCode {
         Command::Demo => until_finished(demo::run()),
         Command::Faults(arguments) => until_finished(faults::run(&arguments)),
         Command::Bench(options) => until_finished(bench::run(&options)),
+        Command::New(options) => new::run(&options),
         Command::Test(options) => test::run(&options),
         Command::Broker => until_interrupted(broker::run()).map(drop),
     };

@@ -154,25 +154,27 @@ mod tests {
 
     #[test]
     fn functions_with_their_modules() {
+        // With `@` for `#[`, so that this very text is not taken for tests.
         let source = "
-#[test]
+@test]
 fn plain() {}
 /// One of tokio's.
-#[tokio::test(flavor = \"multi_thread\")]
+@tokio::test(flavor = \"multi_thread\")]
 async fn asynchronous() {}
 fn helper() {}
 #[cfg(test)]
 mod inner {
-    #[test]
+    @test]
     #[ignore = \"run by another\"]
     fn ignored() {}
 }
 proptest! {
-    #[test]
+    @test]
     fn property(x in 0..9) {}
 }
-";
+"
+        .replace('@', "#[");
         let expected = ["plain", "asynchronous", "inner::ignored", "property"];
-        assert_eq!(names(source), expected);
+        assert_eq!(names(&source), expected);
     }
 }

@@ -79,6 +79,7 @@ impl Need {
 
 /// What the tests below a path of the workspace need.
 struct Row {
+    /// `*` is any one name.
     path: &'static str,
     needs: &'static [Need],
     /// Packages whose programs they run, beside their own.
@@ -103,6 +104,9 @@ const ROWS: &[Row] = &[
     row("crates/submodules/ftp_manager/tests", &[FaultTools], &[]),
     row("crates/submodules/ltp/tests", &[ModsReaders], &[]),
     row("crates/submodules/marcxml2mods/tests", &[ModsReaders], &[]),
+    row("crates/xtask/tests/new_submodule.rs", &[RabbitMq], &[]),
+    // Of submodules as `cargo xtask new` makes them.
+    row("bins/*/tests", &[RabbitMq], &[]),
     row("tests/tests/client", &[RabbitMq], &[]),
     row("tests/tests/daemon", &[RabbitMq], &[ALEPH, TOOL]),
     row(
@@ -162,13 +166,22 @@ const FTP_MONITOR: &str = "edeposit_amqp_ftp_monitord";
 const MODS: &str = "edeposit_amqp_marcxml2modsd";
 const TOOL: &str = "edeposit_amqp_tool";
 
+fn is_below(file: &Path, path: &str) -> bool {
+    let mut names = file.iter();
+    Path::new(path).iter().all(|wanted| {
+        names
+            .next()
+            .is_some_and(|name| wanted == "*" || name == wanted)
+    })
+}
+
 /// What tests in these sources need, and the packages of the programs they run.
 pub fn of<'a>(
     files: impl IntoIterator<Item = &'a Path>,
 ) -> (BTreeSet<Need>, BTreeSet<&'static str>) {
     let (mut needs, mut programs) = (BTreeSet::new(), BTreeSet::new());
     for file in files {
-        for row in ROWS.iter().filter(|row| file.starts_with(row.path)) {
+        for row in ROWS.iter().filter(|row| is_below(file, row.path)) {
             needs.extend(row.needs);
             programs.extend(row.programs);
         }

@@ -48,7 +48,7 @@ impl Run {
     }
 }
 
-/// The tests that each of `names` means: a package (with or without `edeposit-`), a test executable, or else all functions
+/// The tests that each of `names` means: a package (also `ftp_manager` for `edeposit-ftp-manager`), a test executable, or else all functions
 /// in whose name it stands.
 ///
 /// # Errors
@@ -93,7 +93,8 @@ fn exact(functions: &[TestFunction], name: &str) -> Vec<Run> {
     let targets: BTreeSet<&Target> = functions.iter().map(|function| &function.target).collect();
     let mut runs = Vec::new();
     for target in targets {
-        let is_package = [name, &format!("edeposit-{name}")].contains(&&*target.package);
+        let is_package = target.package == name
+            || target.package == format!("edeposit-{}", name.replace('_', "-"));
         let is_target = target.kind == Kind::Test && target.name == name;
         let run = Run {
             package: target.package.clone(),
@@ -171,7 +172,9 @@ mod tests {
             .filter_map(|line| line.strip_suffix(": test"))
             .collect();
         let mut read = catalogue();
-        read.retain(|function| function.target.package == "edeposit-xtask");
+        read.retain(|function| {
+            function.target.package == "edeposit-xtask" && function.target.kind == Kind::Bin
+        });
         let mut read: Vec<&str> = read.iter().map(|function| &*function.name).collect();
         listed.sort_unstable();
         read.sort_unstable();
@@ -230,6 +233,11 @@ mod tests {
         // One name of both: the crate and its end-to-end tests.
         let both = selected(&["client"]).unwrap();
         assert_eq!(both.runs.len(), 2, "{both:?}");
+        let submodule = selected(&["ftp_manager"]).unwrap();
+        assert_eq!(
+            arguments(&submodule),
+            ["--package edeposit-ftp-manager -- "]
+        );
     }
 
     #[test]
