@@ -6,7 +6,7 @@ use edeposit_amqpdaemon::AmqpDaemon;
 use edeposit_antivirus::Antivirus;
 
 fn main() -> ExitCode {
-    AmqpDaemon::with_setup("antivirus", || Ok(Antivirus::from_settings()?))
+    AmqpDaemon::of::<Antivirus>()
         .about("AMQP API of the antivirus module: checks files with ClamAV.")
         .run_from_args()
 }

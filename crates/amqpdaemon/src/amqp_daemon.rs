@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use edeposit_amqp::{ConnectionParams, get_con_params};
 use edeposit_daemonwrapper::{Context, DaemonRunnerWrapper, ExitWith, Runner, exit};
 use edeposit_pikadaemon::{OnMessage, PikaDaemon};
-use edeposit_settings::{Settings, Submodule};
+use edeposit_settings::{Constants, Error, Settings, Sources, Submodule};
 use tracing::{info, warn};
 
 use crate::attempts::Attempts;
@@ -21,6 +21,7 @@ use crate::metrics::Metrics;
 use crate::metrics_server::{MetricsAddress, MetricsServer};
 use crate::reporter::Reporter;
 use crate::responder::Responder;
+use crate::submodule::{self, Frame};
 use crate::work::Work;
 use crate::{IntoReact, React};
 
@@ -69,6 +70,8 @@ pub struct AmqpDaemon {
     wiring: Option<Wiring>,
     /// Taken when the daemon runs.
     setup: Option<Setup>,
+    /// Reads the submodule's own settings, if it has some.
+    own_settings: Option<fn(&Sources) -> Result<Vec<Constants>, Error>>,
     settings_file: Option<PathBuf>,
     state_file: Option<PathBuf>,
     /// The name of this instance.
@@ -89,6 +92,18 @@ struct Wiring {
 }
 
 impl AmqpDaemon {
+    /// The daemon of a [submodule](submodule::Submodule). Its own settings are checked before anything running is touched:
+    /// before the process forks, and before `restart` takes the old one down.
+    #[must_use]
+    pub fn of<S: submodule::Submodule>() -> Self {
+        let Frame { read, set_up } = Frame::of::<S>();
+        let setup: Setup = Box::new(move || set_up(&Sources::of_process(None)));
+        Self {
+            own_settings: Some(read),
+            ..Self::set_up_by(S::NAME, setup)
+        }
+    }
+
     /// A daemon for the submodule of this name, whose requests `react` carries out: an async function or a
     /// [`Handler`](crate::Handler).
     pub fn new<M>(submodule: &str, react: impl IntoReact<M> + 'static) -> Self {
@@ -101,11 +116,17 @@ impl AmqpDaemon {
         submodule: &str,
         setup: impl FnOnce() -> anyhow::Result<R> + 'static,
     ) -> Self {
+        let setup = || setup().map(IntoReact::into_react);
+        Self::set_up_by(submodule, Box::new(setup))
+    }
+
+    fn set_up_by(submodule: &str, setup: Setup) -> Self {
         Self {
             submodule: submodule.to_owned(),
             about: format!("AMQP daemon of the submodule {submodule}."),
             wiring: None,
-            setup: Some(Box::new(|| setup().map(IntoReact::into_react))),
+            setup: Some(setup),
+            own_settings: None,
             settings_file: None,
             state_file: None,
             name: submodule.to_owned(),
@@ -317,7 +338,7 @@ impl AmqpDaemon {
     }
 
     /// Reads the settings, as far as this daemon needs them.
-    fn configuration(&self) -> Result<Configuration, edeposit_settings::Error> {
+    fn configuration(&self) -> Result<Configuration, Error> {
         let settings = Settings::load_from(self.settings_file.as_deref())?;
         let submodule = settings.submodule(&self.submodule)?;
         let wiring = match self.wiring.clone() {
@@ -353,6 +374,9 @@ impl DaemonRunnerWrapper for AmqpDaemon {
     /// Settings that cannot be used are told before anything is changed: a running daemon is not taken down for them.
     fn check(&self) -> anyhow::Result<()> {
         self.configuration()?;
+        if let Some(read) = self.own_settings {
+            read(&Sources::of_process(None))?;
+        }
         Ok(())
     }
 

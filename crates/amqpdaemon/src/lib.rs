@@ -5,7 +5,8 @@
 //! request and [`Sendback`] to an answer or an [`Exception`]. All else is here: command line, process, settings,
 //! connection, recovery, pairing, time-outs.
 //!
-//! Start with [`AmqpDaemon`]. A handler with state of its own implements [`Handler`]. Handlers know nothing of AMQP and are
+//! Start with [`AmqpDaemon`]. A handler with state of its own implements [`Handler`], one with settings of its own
+//! [`Submodule`]. Handlers know nothing of AMQP and are
 //! tested without a broker: see [`Sendback::collecting`].
 //!
 //! # What a handler can rely on
@@ -48,6 +49,7 @@ mod request;
 mod responder;
 mod sendback;
 mod state_dir;
+mod submodule;
 mod throttle;
 mod work;
 
@@ -63,3 +65,4 @@ pub use edeposit_serializers as serializers;
 pub use exception::Exception;
 pub use handler::{Handler, IntoReact, IsHandler, React};
 pub use sendback::Sendback;
+pub use submodule::Submodule;

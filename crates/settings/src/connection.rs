@@ -7,9 +7,6 @@ use std::time::Duration;
 use crate::nodes::bracketed;
 use crate::{Constants, Error, Nodes, Origin, Secret};
 
-/// Seconds that a wait for the server may be set to.
-const WAIT: std::ops::RangeInclusive<f64> = 0.1..=3600.0;
-
 /// Addresses, login, TLS and time-outs of the connection to RabbitMQ. `Debug` hides the password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Connection {
@@ -43,15 +40,14 @@ pub struct Tls {
 impl Connection {
     pub(crate) fn from_constants(constants: &Constants) -> Result<Self, Error> {
         let tls = tls(constants)?;
-        let heartbeat = constants.integer("RABBITMQ_HEARTBEAT", 1..=65535)?;
         Ok(Connection {
-            nodes: Nodes::from_constants(constants, default_port(constants, tls.is_some())?)?,
+            nodes: Nodes::from_constants(constants, default_port(constants)?)?,
             user: constants.text("RABBITMQ_USER_NAME")?.to_owned(),
             password: password(constants)?,
             tls,
-            connect_timeout: constants.seconds("RABBITMQ_CONNECT_TIMEOUT", WAIT)?,
-            heartbeat: Duration::from_secs(heartbeat.unsigned_abs()),
-            publish_timeout: constants.seconds("RABBITMQ_PUBLISH_TIMEOUT", WAIT)?,
+            connect_timeout: constants.seconds("RABBITMQ_CONNECT_TIMEOUT")?,
+            heartbeat: Duration::from_secs(constants.integer("RABBITMQ_HEARTBEAT")?),
+            publish_timeout: constants.seconds("RABBITMQ_PUBLISH_TIMEOUT")?,
         })
     }
 
@@ -63,9 +59,10 @@ impl Connection {
 }
 
 /// The port of nodes that are listed without one.
-fn default_port(constants: &Constants, tls: bool) -> Result<u16, Error> {
+pub(crate) fn default_port(constants: &Constants) -> Result<u16, Error> {
+    let tls = uses_tls(constants)?;
     let unset = constants.origin("RABBITMQ_PORT") == Some(&Origin::Default);
-    match constants.port("RABBITMQ_PORT")? {
+    match constants.integer("RABBITMQ_PORT")? {
         _ if unset && tls => Ok(5671),
         port => Ok(port),
     }
@@ -86,9 +83,9 @@ fn tls(constants: &Constants) -> Result<Option<Tls>, Error> {
         "RABBITMQ_TLS_KEY_FILE",
     );
     let tls = Tls {
-        ca_file: constants.path(ca)?,
-        cert_file: constants.path(cert)?,
-        key_file: constants.path(key)?,
+        ca_file: constants.optional_path(ca)?,
+        cert_file: constants.optional_path(cert)?,
+        key_file: constants.optional_path(key)?,
     };
     if !uses_tls(constants)? {
         // Whoever names a certificate believes that the connection is encrypted.
@@ -115,9 +112,11 @@ fn tls(constants: &Constants) -> Result<Option<Tls>, Error> {
 /// The file that the password is to be read from. A password set in a later place (in the
 /// environment over the file) overrides a password file set in an earlier one.
 pub(crate) fn password_file(constants: &Constants) -> Result<Option<PathBuf>, Error> {
-    let path = constants.path("RABBITMQ_USER_PASSWORD_FILE")?;
-    let overridden = constants.origin("RABBITMQ_USER_PASSWORD")
-        > constants.origin("RABBITMQ_USER_PASSWORD_FILE");
+    let path = constants.optional_path("RABBITMQ_USER_PASSWORD_FILE")?;
+    let origins = constants
+        .origin("RABBITMQ_USER_PASSWORD")
+        .zip(constants.origin("RABBITMQ_USER_PASSWORD_FILE"));
+    let overridden = origins.is_some_and(|(password, file)| password.overrides(file));
     Ok(path.filter(|_| !overridden))
 }
 

@@ -1,143 +1,77 @@
-//! A set of named constants: a table of defaults, one file and the environment laid over it.
+//! A set of named constants: defaults, one file and the environment laid over each other.
 //!
-//! This is the part that does not know what the constants are for. A submodule with a file of its
-//! own uses it directly:
-//!
-//! ```
-//! use edeposit_settings::{Constants, Default, Sources};
-//!
-//! let constants = Constants::load_sources(
-//!     "aleph.json",
-//!     &[
-//!         ("ALEPH_URL", Default::Text("http://aleph.nkp.cz")),
-//!         ("ALEPH_MAX_RECORDS", Default::Integer(30)),
-//!     ],
-//!     &Sources::none(), // `Constants::load` looks in $HOME, /etc and the environment
-//! )?;
-//! assert_eq!(constants.get("ALEPH_URL"), Some("http://aleph.nkp.cz"));
-//! assert_eq!(constants.integer("ALEPH_MAX_RECORDS", 1..=100)?, 30);
-//! # Ok::<(), edeposit_settings::Error>(())
-//! ```
+//! This is the part that does not know what the constants are for. `amqp.json` and each submodule's own file are read here.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 
-use crate::file::{self, Given};
-use crate::secret::shown;
-use crate::suggest::nearest;
-use crate::{Default, Error, Origin, Sources};
+use crate::effective::Effective;
+use crate::file;
+use crate::given::Given;
+use crate::names::{Names, SETTINGS_PATH};
+use crate::printable::printable;
+use crate::{Error, Origin, Setting, Sources};
 
-/// The constant that every table has beside its own: where below `$HOME` and `/etc` the file is.
-const SETTINGS_PATH: &str = "SETTINGS_PATH";
+/// For the name of the file, which is among the constants and cannot be set.
+static PATH: Setting = Setting::text(SETTINGS_PATH, "", "where the file is");
 
-/// Which names there are.
-pub(crate) struct Names {
-    /// Those with a default.
-    pub defaults: IndexMap<String, String>,
-    /// Is a name that has no default accepted all the same?
-    pub convention: fn(&str) -> bool,
-    /// What a name that is no longer used is called today.
-    pub renamed: fn(&str) -> Option<String>,
-}
-
-/// The constants of one table with their values, all kept as text.
+/// The constants of one file with their values, all kept as text.
 ///
-/// `Debug` shows `***` in place of passwords.
+/// `Debug` shows `***` in place of secrets.
+#[derive(Clone)]
 pub struct Constants {
+    names: Names,
     values: IndexMap<String, Held>,
-    convention: fn(&str) -> bool,
-    renamed: fn(&str) -> Option<String>,
     file: Option<PathBuf>,
     warnings: Vec<String>,
-    /// The defaults of a submodule's own table, for their types.
-    table: IndexMap<String, Default>,
-    refused: Option<Error>,
 }
 
+#[derive(Clone)]
 struct Held {
     text: String,
     origin: Origin,
+    setting: &'static Setting,
 }
 
 impl Constants {
-    /// Reads `$HOME/edeposit/<file_name>`, else `/etc/edeposit/<file_name>`, else nothing, and
-    /// the environment.
-    ///
-    /// # Errors
-    /// The file cannot be read or is no JSON.
-    pub fn load(file_name: &str, table: &[(&str, Default)]) -> Result<Self, Error> {
-        Self::load_sources(file_name, table, &Sources::of_process(None))
-    }
-
-    /// The same from other sources.
-    ///
-    /// # Errors
-    /// The file cannot be read or is no JSON, or an explicitly named one does not exist.
-    pub fn load_sources(
-        file_name: &str,
-        table: &[(&str, Default)],
-        sources: &Sources,
-    ) -> Result<Self, Error> {
-        let names = Names {
-            defaults: table
-                .iter()
-                .map(|(name, default)| ((*name).to_owned(), default.to_string()))
-                .collect(),
-            convention: |_| false,
-            renamed: |_| None,
-        };
-        let table = table
-            .iter()
-            .map(|(name, default)| ((*name).to_owned(), *default))
-            .collect();
-        Self::load_table(file_name, names, table, sources)
-    }
-
-    pub(crate) fn load_names(
-        file_name: &str,
-        names: Names,
-        sources: &Sources,
-    ) -> Result<Self, Error> {
-        Self::load_table(file_name, names, IndexMap::new(), sources)
-    }
-
-    fn load_table(
-        file_name: &str,
-        names: Names,
-        table: IndexMap<String, Default>,
-        sources: &Sources,
-    ) -> Result<Self, Error> {
-        let path = (SETTINGS_PATH.to_owned(), format!("/edeposit/{file_name}"));
+    /// Reads `$HOME/edeposit/<file>`, else `/etc/edeposit/<file>`, else nothing, and the environment.
+    pub(crate) fn load(names: Names, sources: &Sources) -> Result<Self, Error> {
+        let path = format!("/edeposit/{}", names.file_name());
         let values = names
-            .defaults
+            .defaults()
             .into_iter()
-            .chain([path])
-            .map(|(name, text)| {
+            .chain([(SETTINGS_PATH.to_owned(), path, &PATH)])
+            .map(|(name, text, setting)| {
                 let origin = Origin::Default;
-                (name, Held { text, origin })
+                let held = Held {
+                    text,
+                    origin,
+                    setting,
+                };
+                (name, held)
             })
             .collect();
-        let (file, warnings) = sources.find(file_name);
+        let (file, warnings) = sources.find(&names.file_name());
         let mut constants = Constants {
+            names,
             values,
-            convention: names.convention,
-            renamed: names.renamed,
             file,
             warnings,
-            table,
-            refused: None,
         };
         if let Some(path) = constants.file.clone() {
             constants.apply_file(&path)?;
         }
-        constants.apply_environment(sources);
+        constants.apply_environment(sources)?;
         Ok(constants)
     }
 
     fn apply_file(&mut self, path: &Path) -> Result<(), Error> {
         let Some(members) = file::read(path)? else {
+            if self.names.are_strict() {
+                return Err(Error::NoObject { path: path.into() });
+            }
             self.warn(format!(
                 "{} is ignored: it holds no JSON object",
                 path.display()
@@ -146,68 +80,68 @@ impl Constants {
         };
         let origin = Origin::File(path.to_path_buf());
         for (name, given) in members {
-            self.apply(&name, given, &origin);
+            self.apply(&name, given, &origin)?;
         }
-        let holds_password = self.values.iter().any(|(name, held)| {
-            held.origin == origin && !held.text.is_empty() && shown(name, &held.text) != held.text
+        let holds_password = self.values.values().any(|held| {
+            held.origin == origin && !held.text.is_empty() && held.setting.hides(&held.text)
         });
         self.warnings
             .extend(file::open_to_others(path, holds_password));
         Ok(())
     }
 
-    /// Unlike the file's, most names in the environment are none of ours: only those that are,
-    /// or once were, are looked at.
-    fn apply_environment(&mut self, sources: &Sources) {
-        for (name, value) in &sources.env {
-            let ours = self.is_known(name) || (self.renamed)(name).is_some();
-            if !ours || name == SETTINGS_PATH {
-                continue;
-            }
+    fn apply_environment(&mut self, sources: &Sources) -> Result<(), Error> {
+        for (variable, name, value) in self.names.meant(&sources.env) {
             let given = match value.to_str() {
                 Some(text) => Given::Text(text.to_owned()),
                 None => Given::Unusable("no valid UTF-8"),
             };
-            self.apply(name, given, &Origin::Environment);
+            self.apply(name, given, &Origin::Environment(variable.to_owned()))?;
         }
+        Ok(())
     }
 
-    fn apply(&mut self, name: &str, given: Given, origin: &Origin) {
-        let problem = match given.fit(self.table.get(name)) {
-            _ if name == SETTINGS_PATH => "it cannot be set there".to_owned(),
-            _ if name.starts_with('_') => "names with a leading '_' are no settings".to_owned(),
-            _ if (self.renamed)(name).is_some() => {
-                let new = (self.renamed)(name).unwrap_or_default();
-                format!("it is called {new} now")
-            }
-            _ if !self.is_known(name) => {
-                let known = self.values.keys().map(String::as_str);
-                match nearest(name, known) {
-                    Some(near) => format!("unknown name, did you mean {near}?"),
-                    None => "unknown name".to_owned(),
-                }
-            }
-            Given::Unusable(kind) => {
-                self.refused.get_or_insert_with(|| Error::Value {
-                    name: name.to_owned(),
-                    origin: origin.clone(),
-                    problem: format!("it is {kind}"),
-                });
-                format!("its value is {kind}, but must be a string or a number")
-            }
-            // fitted above
-            Given::Flag(_) | Given::List(_) => return,
-            Given::Text(text) => {
-                let origin = origin.clone();
-                self.values.insert(name.to_owned(), Held { text, origin });
-                return;
-            }
+    /// Lays one value over what is there, or says why not.
+    fn apply(&mut self, name: &str, given: Given, origin: &Origin) -> Result<(), Error> {
+        let names = self.names;
+        let objection = names.objection(name, |near| match origin {
+            Origin::Environment(_) => names.variable(near),
+            _ => near.to_owned(),
+        });
+        let (Some(setting), None) = (names.setting(name), &objection) else {
+            let problem = objection.unwrap_or_default();
+            self.warn(format!(
+                "{} is ignored: {problem}",
+                origin.place(&printable(name))
+            ));
+            return Ok(());
         };
-        self.warn(format!("{name} in {origin} is ignored: {problem}"));
-    }
-
-    fn is_known(&self, name: &str) -> bool {
-        self.values.contains_key(name) || (self.convention)(name)
+        let refused = |problem| Error::Value {
+            name: name.to_owned(),
+            origin: origin.clone(),
+            problem,
+        };
+        match setting.kind.text_of(given) {
+            Ok(text) => {
+                if names.are_strict()
+                    && let Some(problem) = setting.problem(&text)
+                {
+                    return Err(refused(problem));
+                }
+                let held = Held {
+                    text,
+                    origin: origin.clone(),
+                    setting,
+                };
+                self.values.insert(name.to_owned(), held);
+            }
+            Err(what) if names.are_strict() => return Err(refused(setting.unusable(what))),
+            Err(what) => {
+                let problem = format!("its value is {what}, but must be a string or a number");
+                self.warn(format!("{} is ignored: {problem}", origin.place(name)));
+            }
+        }
+        Ok(())
     }
 
     /// Adds what the user of these constants has to remark about them.
@@ -215,15 +149,15 @@ impl Constants {
         self.warnings.push(warning);
     }
 
-    /// Lays `values` over the constants, by the rules that hold for a file: unknown names and
-    /// values of other types are ignored with a warning.
-    pub fn substitute_globals<'a>(
+    /// Lays `values` over the constants, by the rules that hold for a file.
+    pub(crate) fn substitute<'a>(
         &mut self,
         values: impl IntoIterator<Item = (&'a String, &'a serde_json::Value)>,
-    ) {
+    ) -> Result<(), Error> {
         for (name, value) in values {
-            self.apply(name, Given::from(value), &Origin::Program);
+            self.apply(name, Given::from(value), &Origin::Program)?;
         }
+        Ok(())
     }
 
     /// All names, in the order of the table; last, `SETTINGS_PATH` and names that the convention
@@ -237,15 +171,6 @@ impl Constants {
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings
-    }
-
-    /// Refuses values of unusable types, which are otherwise ignored with a warning: for tables where going on with the
-    /// default would be worse than not to start.
-    ///
-    /// # Errors
-    /// A constant of this table was given such a value.
-    pub fn refuse_unusable(&mut self) -> Result<(), Error> {
-        self.refused.take().map_or(Ok(()), Err)
     }
 
     /// The file that was read, if there was one.
@@ -271,6 +196,21 @@ impl Constants {
     pub fn origin(&self, name: &str) -> Option<&Origin> {
         self.values.get(name).map(|held| &held.origin)
     }
+
+    /// How a constant is declared; `None` if there is no such constant.
+    pub(crate) fn setting(&self, name: &str) -> Option<&'static Setting> {
+        self.values.get(name).map(|held| held.setting)
+    }
+
+    /// Every value with its origin and its meaning, secrets hidden, in the order of the declaration.
+    #[must_use]
+    pub fn effective(&self) -> Vec<Effective> {
+        self.values
+            .iter()
+            .filter(|(name, _)| *name != SETTINGS_PATH)
+            .map(|(name, held)| Effective::new(name, &held.text, held.origin.clone(), held.setting))
+            .collect()
+    }
 }
 
 impl fmt::Debug for Constants {
@@ -278,7 +218,7 @@ impl fmt::Debug for Constants {
         let values = self
             .values
             .iter()
-            .map(|(name, held)| (name, shown(name, &held.text)));
+            .map(|(name, held)| (name, held.setting.shown(&held.text)));
         f.debug_map().entries(values).finish()
     }
 }

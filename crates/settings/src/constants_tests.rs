@@ -8,12 +8,20 @@ use std::time::Duration;
 
 use super::*;
 
-const TABLE: &[(&str, Default)] = &[
-    ("ALEPH_URL", Default::Text("http://aleph.nkp.cz")),
-    ("ALEPH_LIMIT", Default::Integer(30)),
-    ("ALEPH_DELAY", Default::Float(0.5)),
-    ("ALEPH_PASSWORD", Default::Text("")),
-];
+static DECLARATION: Declaration = Declaration {
+    submodule: "aleph",
+    settings: &[
+        Setting::text("ALEPH_URL", "http://aleph.nkp.cz", "the catalogue").may_hold_login(),
+        Setting::integer("ALEPH_LIMIT", 30, 1..=100, "records"),
+        Setting::seconds("ALEPH_DELAY", 0.5, 0.0..=9.0, "between requests"),
+        Setting::any_text("ALEPH_PASSWORD", "", "password").secret(),
+        Setting::optional_path("LOG", "", "a file"),
+        Setting::flag("USE_IT", true, "whether it is used"),
+        Setting::list("NETS", "networks"),
+        Setting::word("MODE", "auto", &["auto", "off"], "what is done"),
+        Setting::mode("RIGHTS", "0660", "of files"),
+    ],
+};
 
 /// A home and an `/etc` in a directory that goes away with the test.
 struct World {
@@ -57,7 +65,7 @@ impl World {
     }
 
     fn load(&self) -> Result<Constants, Error> {
-        Constants::load_sources("aleph.json", TABLE, &self.sources)
+        Constants::load(Names::Own(&DECLARATION), &self.sources)
     }
 }
 

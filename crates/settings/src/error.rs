@@ -34,8 +34,14 @@ pub enum Error {
         /// What the parser found.
         reason: String,
     },
+    /// The file of a submodule's own settings is JSON, but no object.
+    #[error("{} holds no JSON object; write {{\"NAME\": value, ...}}", path.display())]
+    NoObject {
+        /// The file.
+        path: PathBuf,
+    },
     /// A constant has a value that does not do for its purpose.
-    #[error("{name} in {origin}: {problem}")]
+    #[error("{}: {problem}", origin.place(name))]
     Value {
         /// The constant.
         name: String,

@@ -7,32 +7,8 @@ use std::path::Path;
 use indexmap::IndexMap;
 use serde_json::value::RawValue;
 
-use crate::{Default, Error};
-
-/// A value as found, before anyone has asked whether its name is known.
-pub(crate) enum Given {
-    /// A string, or a number as it was written.
-    Text(String),
-    /// `true` or `false`: usable for a flag only.
-    Flag(bool),
-    /// An array of strings: usable for a list only.
-    List(Vec<String>),
-    /// Something that cannot be a setting, in words ("a boolean").
-    Unusable(&'static str),
-}
-
-impl Given {
-    /// What it is worth for a constant with this default.
-    pub fn fit(self, default: Option<&Default>) -> Given {
-        match (self, default) {
-            (Given::Flag(flag), Some(Default::Flag(_))) => Given::Text(u8::from(flag).to_string()),
-            (Given::Flag(_), _) => Given::Unusable("a boolean (write 1 or 0)"),
-            (Given::List(items), Some(Default::List)) => Given::Text(items.join(",")),
-            (Given::List(_), _) => Given::Unusable("an array"),
-            (given, _) => given,
-        }
-    }
-}
+use crate::Error;
+use crate::given::Given;
 
 /// The members of the file's object, in its order; `None` if it holds no object.
 pub(crate) fn read(path: &Path) -> Result<Option<Vec<(String, Given)>>, Error> {
@@ -65,39 +41,9 @@ pub(crate) fn read(path: &Path) -> Result<Option<Vec<(String, Given)>>, Error> {
     Ok(Some(
         members
             .into_iter()
-            .map(|(name, raw)| (name, given(raw.get())))
+            .map(|(name, raw)| (name, Given::of_json(raw.get())))
             .collect(),
     ))
-}
-
-/// What a piece of JSON text is worth as a setting.
-fn given(raw: &str) -> Given {
-    match raw.as_bytes().first() {
-        Some(b'"') => match serde_json::from_str(raw) {
-            Ok(text) => Given::Text(text),
-            Err(_) => Given::Unusable("a string that is no valid Unicode"),
-        },
-        Some(first @ (b't' | b'f')) => Given::Flag(*first == b't'),
-        Some(b'n') => Given::Unusable("null"),
-        Some(b'[') => match serde_json::from_str(raw) {
-            Ok(items) => Given::List(items),
-            Err(_) => Given::Unusable("an array"),
-        },
-        Some(b'{') => Given::Unusable("an object"),
-        _ if raw.contains(['.', 'e', 'E']) || raw.parse::<i64>().is_ok() => {
-            Given::Text(raw.to_owned())
-        }
-        _ => Given::Unusable("an integer beyond 64 bits"),
-    }
-}
-
-impl From<&serde_json::Value> for Given {
-    fn from(value: &serde_json::Value) -> Self {
-        match value {
-            serde_json::Value::String(text) => Given::Text(text.clone()),
-            other => given(&other.to_string()),
-        }
-    }
 }
 
 /// serde_json's message without its own "at line 1 column 2", which the error tells by itself.

@@ -1,85 +1,46 @@
 //! Constants as typed values: text becomes a number, a time, a path here, and errors say which
-//! constant, from which place, has what wrong.
+//! constant, from which place, has what wrong. Limits are those of the declaration.
 
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::secret::shown;
-use crate::{Constants, Error, Origin};
+use crate::kind::{flag, items, mode, whole};
+use crate::{Constants, Error, Origin, Setting};
 
 impl Constants {
-    /// A text that must not be empty.
+    /// A text, or a word. It is empty only if that is declared so.
     ///
     /// # Errors
-    /// It is empty, or there is no such constant.
+    /// Its declaration does not take it, or there is no such constant.
     pub fn text(&self, name: &str) -> Result<&str, Error> {
-        let text = self.held(name)?;
-        if text.is_empty() {
-            return Err(self.invalid(name, "it is empty"));
-        }
-        Ok(text)
+        Ok(self.checked(name)?.0)
     }
 
-    /// A whole number within `range`. As in Python, `5672.0` is one.
+    /// A whole number. As in Python, `5672.0` is one.
     ///
     /// # Errors
-    /// It is no such number, or there is no such constant.
-    pub fn integer(&self, name: &str, range: RangeInclusive<i64>) -> Result<i64, Error> {
-        let text = self.held(name)?.trim();
-        whole(text).filter(|n| range.contains(n)).ok_or_else(|| {
-            let (low, high) = range.into_inner();
-            self.unfit(name, &format!("no whole number from {low} to {high}"))
+    /// It is none, or not within its limits or those of `T`, or there is no such constant.
+    pub fn integer<T: TryFrom<i64>>(&self, name: &str) -> Result<T, Error> {
+        self.parsed(name, |text| T::try_from(whole(text)?).ok())
+    }
+
+    /// A number of seconds, which may have a fraction.
+    ///
+    /// # Errors
+    /// It is none, or not within its limits, or there is no such constant.
+    pub fn seconds(&self, name: &str) -> Result<Duration, Error> {
+        self.parsed(name, |text| {
+            let number = text.trim().parse().ok()?;
+            Duration::try_from_secs_f64(number).ok()
         })
     }
 
-    /// A finite number.
-    ///
-    /// # Errors
-    /// It is none, or there is no such constant.
-    pub fn float(&self, name: &str) -> Result<f64, Error> {
-        let number = self.held(name)?.trim().parse::<f64>().ok();
-        number
-            .filter(|n| n.is_finite())
-            .ok_or_else(|| self.unfit(name, "no number"))
-    }
-
-    /// A number of seconds within `range`, which may have a fraction.
-    ///
-    /// # Errors
-    /// It is no such number, or there is no such constant.
-    pub fn seconds(&self, name: &str, range: RangeInclusive<f64>) -> Result<Duration, Error> {
-        let number = self.held(name)?.trim().parse::<f64>().ok();
-        number
-            .filter(|n| range.contains(n))
-            .and_then(|n| Duration::try_from_secs_f64(n).ok())
-            .ok_or_else(|| {
-                let (low, high) = range.into_inner();
-                self.unfit(name, &format!("no number of seconds from {low} to {high}"))
-            })
-    }
-
-    /// A TCP port.
-    ///
-    /// # Errors
-    /// It is none, or there is no such constant.
-    pub fn port(&self, name: &str) -> Result<u16, Error> {
-        whole(self.held(name)?.trim())
-            .and_then(|n| u16::try_from(n).ok())
-            .filter(|port| *port != 0)
-            .ok_or_else(|| self.unfit(name, "no port number (1-65535)"))
-    }
-
-    /// Yes or no: `1` or `0`.
+    /// Yes or no.
     ///
     /// # Errors
     /// It is neither, or there is no such constant.
     pub fn flag(&self, name: &str) -> Result<bool, Error> {
-        match whole(self.held(name)?.trim()) {
-            Some(0) => Ok(false),
-            Some(1) => Ok(true),
-            _ => Err(self.unfit(name, "neither 0 nor 1")),
-        }
+        self.parsed(name, flag)
     }
 
     /// The items of a list, which have neither commas nor blanks in them.
@@ -87,37 +48,63 @@ impl Constants {
     /// # Errors
     /// There is no such constant.
     pub fn list(&self, name: &str) -> Result<Vec<&str>, Error> {
-        let items = self
-            .held(name)?
-            .split(|c: char| c == ',' || c.is_whitespace());
-        Ok(items.filter(|item| !item.is_empty()).collect())
+        Ok(items(self.checked(name)?.0).collect())
     }
 
-    /// The absolute path of a file, or `None` if the constant is empty.
+    /// An absolute path that is not empty.
+    ///
+    /// # Errors
+    /// It is relative or empty, or there is no such constant.
+    pub fn path(&self, name: &str) -> Result<PathBuf, Error> {
+        self.optional_path(name)?
+            .ok_or_else(|| self.invalid(name, "it is empty"))
+    }
+
+    /// An absolute path, or `None` if the constant is empty.
     ///
     /// # Errors
     /// The path is relative, or there is no such constant.
-    pub fn path(&self, name: &str) -> Result<Option<PathBuf>, Error> {
-        let text = self.held(name)?;
-        if text.is_empty() {
-            return Ok(None);
-        }
-        let path = PathBuf::from(text);
-        if path.is_relative() {
-            return Err(self.unfit(name, "no absolute path"));
-        }
-        Ok(Some(path))
+    pub fn optional_path(&self, name: &str) -> Result<Option<PathBuf>, Error> {
+        let (text, _) = self.checked(name)?;
+        Ok(Some(PathBuf::from(text)).filter(|_| !text.is_empty()))
     }
 
-    fn held(&self, name: &str) -> Result<&str, Error> {
-        self.get(name).ok_or_else(|| Error::Unknown {
+    /// The mode of a file.
+    ///
+    /// # Errors
+    /// It is none, or there is no such constant.
+    pub fn mode(&self, name: &str) -> Result<u32, Error> {
+        self.parsed(name, mode)
+    }
+
+    /// The value of a constant that its declaration takes.
+    fn checked(&self, name: &str) -> Result<(&str, &'static Setting), Error> {
+        let held = self.get(name).zip(self.setting(name));
+        let (text, setting) = held.ok_or_else(|| Error::Unknown {
             name: name.to_owned(),
+        })?;
+        match setting.problem(text) {
+            Some(problem) => Err(self.invalid(name, &problem)),
+            None => Ok((text, setting)),
+        }
+    }
+
+    fn parsed<T>(&self, name: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, Error> {
+        let (text, setting) = self.checked(name)?;
+        parse(text).ok_or_else(|| {
+            let value = format!("'{}'", setting.shown(text));
+            self.invalid(name, &setting.unusable(&value))
         })
     }
 
-    /// The error that the value of `name` is `what` ("no port number"), with the value.
-    pub(crate) fn unfit(&self, name: &str, what: &str) -> Error {
-        let value = shown(name, self.get(name).unwrap_or_default());
+    /// The error that the value of `name` is `what` ("no address"), with the value.
+    #[must_use]
+    pub fn unfit(&self, name: &str, what: &str) -> Error {
+        let value = self.get(name).unwrap_or_default();
+        let value = match self.setting(name) {
+            Some(setting) => setting.shown(value),
+            None => "".into(),
+        };
         self.invalid(name, &format!("'{value}' is {what}"))
     }
 
@@ -130,14 +117,4 @@ impl Constants {
             problem: problem.to_owned(),
         }
     }
-}
-
-/// A whole number, written as an integer or as a float without a fraction.
-fn whole(text: &str) -> Option<i64> {
-    text.parse::<i64>().ok().or_else(|| {
-        let number = text.parse::<f64>().ok()?;
-        // Beyond 2^53 a float no longer holds every integer.
-        let exact = number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_992.0;
-        exact.then_some(number as i64)
-    })
 }

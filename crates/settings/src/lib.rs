@@ -1,52 +1,24 @@
 //! The settings of E-deposit's daemons: where they come from and what they mean.
 //!
-//! A setting is a named *constant* with a default, for example `RABBITMQ_HOST`. Its value is
-//! looked for in three places; the later one wins:
+//! A setting is a named *constant* with a default. Its value is looked for in three places; the later one wins:
 //!
-//! 1. the default in the table;
-//! 2. **one** file holding a flat JSON object: the one given with `--settings`, else
-//!    `$HOME/edeposit/amqp.json`, else `/etc/edeposit/amqp.json` (the two are never merged);
-//! 3. the environment variable of the same name.
+//! 1. the default of its declaration;
+//! 2. **one** file holding a flat JSON object: `$HOME/edeposit/NAME.json`, else `/etc/edeposit/NAME.json` (the two are
+//!    never merged);
+//! 3. the environment.
 //!
-//! Values may be strings, integers or floats and may stand for each other (`"5672"` or `5672`);
-//! they are kept as text and become numbers in the getter that wants one. Whatever the file has
-//! beyond that is ignored, as it always was, but each ignored key is named in
-//! [`Settings::warnings`].
+//! Values may be strings, integers or floats and may stand for each other (`"5672"` or `5672`); they are kept as text and
+//! become numbers in the getter of [`Constants`] that wants one. Unknown names are ignored, each with a warning.
 //!
-//! [`Constants`] is this machinery for any table and file (a submodule's own `aleph.json`).
-//! [`Settings`] is `amqp.json` on top of it, with typed views: [`Connection`] says how to reach
-//! RabbitMQ, [`Submodule`] which virtual host, exchange, queues and keys a daemon uses.
+//! There are two sorts of files. Their constants are declared as tables of [`Setting`]s, from which the tables of the
+//! documentation are made.
 //!
-//! # General constants
-//!
-//! | name | default | meaning |
-//! |---|---|---|
-//! | `RABBITMQ_HOST` | `127.0.0.1` | name or address of the RabbitMQ server; of several nodes, separated by commas, in the order in which they are tried |
-//! | `RABBITMQ_PORT` | `5672`; with `amqps` `5671` | the port of nodes that are listed without one |
-//! | `RABBITMQ_USER_NAME` | `guest` | user |
-//! | `RABBITMQ_USER_PASSWORD` | `guest` | password |
-//! | `RABBITMQ_USER_PASSWORD_FILE` | | file whose first line is the password |
-//! | `RABBITMQ_SCHEME` | `amqp` | `amqp`, or `amqps` for TLS |
-//! | `RABBITMQ_TLS_CA_FILE` | | PEM file of the authorities to trust; default: the system's |
-//! | `RABBITMQ_TLS_CERT_FILE` | | PEM file of the client's certificate chain |
-//! | `RABBITMQ_TLS_KEY_FILE` | | PEM file of the client's private key |
-//! | `RABBITMQ_CONNECT_TIMEOUT` | `10` | seconds that each step of connecting to a node may take |
-//! | `RABBITMQ_HEARTBEAT` | `20` | seconds between heartbeats, 1-65535 |
-//! | `RABBITMQ_PUBLISH_TIMEOUT` | `30` | seconds to wait until the server has confirmed a message |
-//! | `RABBITMQ_PREFETCH` | `8` | requests worked on at once, 1-65535; 1 keeps their order |
-//! | `RABBITMQ_HANDLER_TIMEOUT` | `600` | seconds a request may take before it is answered with an exception |
-//! | `RABBITMQ_DRAIN_TIMEOUT` | `30` | seconds a stopping daemon gives the requests in hand |
-//! | `RABBITMQ_MAX_REQUEST_SIZE` | `134217728` | bytes; longer requests are answered with an exception |
-//! | `RABBITMQ_ANSWER_WITHOUT_UUID` | `0` | `1`: requests without a UUID are answered with an exception instead of being dropped |
-//! | `RABBITMQ_TRACEBACKS` | `1` | `0`: exceptions are sent without their traceback |
-//! | `RABBITMQ_MANAGEMENT_URL` | `http://HOST:15672`; with `amqps` `https://HOST:15671` | the server's management API |
-//!
-//! A node is a host, or `host:port`; an IPv6 address needs brackets if a port follows:
-//! `mq1.example, mq2.example:5673, [::1]:5672`. All of them must have the same users and virtual hosts, as the nodes of
-//! one cluster have.
-//!
-//! Paths must be absolute, because a daemon works in `/`. Times may be fractions (`0.5`), but for
-//! the heartbeat.
+//! - A submodule's own, such as `aleph.json`: what the daemon is to do. It is described by a [`Declaration`] and read by
+//!   [`Declared`]; the environment variables are `EDEPOSIT_<SUBMODULE>_<NAME>`; what cannot be used is refused.
+//! - `amqp.json`, of all daemons: how to reach RabbitMQ, and what is there. [`Settings`] reads it, with typed views:
+//!   [`Connection`], and [`Submodule`] for a daemon's virtual host, exchange, queues and keys. The command line may name
+//!   another file (`--settings`). The environment variables have the constants' names (`RABBITMQ_HOST`). Values of unusable
+//!   types are ignored with a warning, as by the original. The general constants are in `docs/operations.md`.
 //!
 //! # Constants of a submodule
 //!
@@ -89,12 +61,21 @@
 
 mod connection;
 mod constants;
+mod declaration;
+mod declared;
+mod effective;
 mod error;
 mod file;
 mod getters;
+mod given;
+mod kind;
+mod markdown;
+mod names;
 mod nodes;
 mod origin;
+mod printable;
 mod secret;
+mod setting;
 mod settings;
 mod sources;
 mod submodule;
@@ -103,10 +84,14 @@ mod table;
 
 pub use connection::{Connection, Tls};
 pub use constants::Constants;
+pub use declaration::Declaration;
+pub use declared::{Declared, Loaded, OwnSettings};
+pub use effective::Effective;
 pub use error::Error;
 pub use nodes::{Node, Nodes};
-pub use origin::{Default, Origin};
-pub use secret::{Secret, shown};
+pub use origin::Origin;
+pub use secret::{Secret, shown_url};
+pub use setting::Setting;
 pub use settings::Settings;
 pub use sources::Sources;
 pub use submodule::{AmqpSettings, Submodule};

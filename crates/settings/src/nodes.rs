@@ -5,7 +5,7 @@
 use std::fmt;
 use std::net::Ipv6Addr;
 
-use crate::{Constants, Error};
+use crate::{Constants, Error, shown_url};
 
 const NAME: &str = "RABBITMQ_HOST";
 const NO_HOST: &str = "no host name; amqps goes to RABBITMQ_SCHEME, a login to RABBITMQ_USER_NAME";
@@ -85,7 +85,7 @@ impl fmt::Display for Nodes {
 /// One entry of the list.
 fn node(constants: &Constants, entry: &str, default_port: u16) -> Result<Node, Error> {
     let entry = entry.trim();
-    let unfit = |what: &str| constants.invalid(NAME, &format!("'{entry}' is {what}"));
+    let unfit = |what: &str| constants.invalid(NAME, &format!("'{}' is {what}", shown_url(entry)));
     if entry.is_empty() {
         return Err(constants.unfit(NAME, "a list with an empty entry"));
     }

@@ -1,46 +1,46 @@
-//! A constant's default, and where its value comes from.
+//! Where a constant's value comes from.
 
 use std::fmt;
 use std::path::PathBuf;
 
-/// A constant's default.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Default {
-    /// A text.
-    Text(&'static str),
-    /// A whole number.
-    Integer(i64),
-    /// A number with a fraction.
-    Float(f64),
-    /// Yes or no. A file may say `true` and `false`, as well as 1 and 0.
-    Flag(bool),
-    /// An empty list of texts. A file may have an array of strings, as well as one text with commas.
-    List,
-}
+use serde::{Serialize, Serializer};
 
-impl fmt::Display for Default {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Default::Text(text) => f.write_str(text),
-            Default::Integer(number) => number.fmt(f),
-            Default::Float(number) => number.fmt(f),
-            Default::Flag(flag) => u8::from(*flag).fmt(f),
-            Default::List => Ok(()),
-        }
-    }
-}
-
-/// Where a value comes from. A later one overrides the earlier.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+/// Where a value comes from. `Display` is for people: `the defaults`, `/etc/edeposit/amqp.json`, `the environment
+/// variable RABBITMQ_HOST`.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// The table.
+    /// The declaration.
     Default,
     /// A settings file.
     File(PathBuf),
-    /// An environment variable.
-    Environment,
-    /// The program itself, by [`substitute_globals`](crate::Constants::substitute_globals).
+    /// An environment variable of this name.
+    Environment(String),
+    /// The program itself, by [`substitute_globals`](crate::Settings::substitute_globals).
     Program,
+}
+
+impl Origin {
+    /// Does a value from here override one from there?
+    pub(crate) fn overrides(&self, other: &Origin) -> bool {
+        self.rank() > other.rank()
+    }
+
+    fn rank(&self) -> u8 {
+        match self {
+            Origin::Default => 0,
+            Origin::File(_) => 1,
+            Origin::Environment(_) => 2,
+            Origin::Program => 3,
+        }
+    }
+
+    /// Where an operator finds the constant of this name.
+    pub(crate) fn place(&self, name: &str) -> String {
+        match self {
+            Origin::Environment(variable) => format!("{variable} in the environment"),
+            origin => format!("{name} in {origin}"),
+        }
+    }
 }
 
 impl fmt::Display for Origin {
@@ -48,8 +48,14 @@ impl fmt::Display for Origin {
         match self {
             Origin::Default => f.write_str("the defaults"),
             Origin::File(path) => path.display().fmt(f),
-            Origin::Environment => f.write_str("the environment"),
+            Origin::Environment(variable) => write!(f, "the environment variable {variable}"),
             Origin::Program => f.write_str("the program"),
         }
+    }
+}
+
+impl Serialize for Origin {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }

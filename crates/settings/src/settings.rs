@@ -4,10 +4,10 @@ use std::path::Path;
 
 use indexmap::IndexMap;
 
-use crate::constants::Names;
+use crate::names::Names;
 use crate::suggest::nearest;
-use crate::{AmqpSettings, Connection, Constants, Error, Origin, Sources, Submodule};
-use crate::{connection, file, table};
+use crate::{AmqpSettings, Connection, Constants, Effective, Error, Origin, Sources, Submodule};
+use crate::{connection, file, markdown, table};
 
 /// The settings of E-deposit's daemons.
 ///
@@ -40,12 +40,7 @@ impl Settings {
     /// # Errors
     /// As [`Settings::load_from`].
     pub fn load_sources(sources: &Sources) -> Result<Self, Error> {
-        let names = Names {
-            defaults: table::defaults(),
-            convention: table::follows_convention,
-            renamed: table::renamed,
-        };
-        let mut constants = Constants::load_names("amqp.json", names, sources)?;
+        let mut constants = Constants::load(Names::Rabbitmq, sources)?;
         if let Ok(Some(path)) = connection::password_file(&constants) {
             file::open_to_others(&path, true)
                 .into_iter()
@@ -107,10 +102,7 @@ impl Settings {
     /// # Errors
     /// `name` is no name, or a constant's value does not do.
     pub fn submodule(&self, name: &str) -> Result<Submodule, Error> {
-        let x = table::x_of_submodule(name).ok_or_else(|| Error::SubmoduleName {
-            name: name.to_owned(),
-        })?;
-        Submodule::from_constants(&self.constants, &x)
+        Submodule::from_constants(&self.constants, &x_of(name)?)
     }
 
     /// The schema of all submodules, by name, in the order of [`Settings::submodule_names`].
@@ -162,6 +154,12 @@ impl Settings {
         self.constants.flag("RABBITMQ_TRACEBACKS")
     }
 
+    /// The general constants as a Markdown table, for the documentation.
+    #[must_use]
+    pub fn table() -> String {
+        markdown::table(&table::GENERAL)
+    }
+
     /// The value of a constant as text; `None` if there is no such constant.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
@@ -174,18 +172,59 @@ impl Settings {
         &self.constants
     }
 
+    /// Every constant that concerns a submodule, with its origin and its meaning: the general ones, those of its schema,
+    /// and what it has for itself of the general ones. Secrets are hidden.
+    ///
+    /// # Errors
+    /// `name` is no name, or a constant's value does not do.
+    pub fn effective(&self, name: &str) -> Result<Vec<Effective>, Error> {
+        let x = x_of(name)?;
+        let constants = &self.constants;
+        let general = table::GENERAL.iter().filter(|setting| setting.is_used());
+        let own = table::PER_SUBMODULE
+            .map(|ending| table::name_of(&x, ending))
+            .into_iter()
+            .filter_map(|name| Some((constants.setting(&name)?, name)));
+        let mut effective: Vec<Effective> = general
+            .map(|setting| (setting, setting.name.to_owned()))
+            .chain(
+                table::SCHEMA
+                    .iter()
+                    .map(|s| (s, table::name_of(&x, s.name))),
+            )
+            .chain(own)
+            .map(|(setting, name)| {
+                let value = match constants.get(&name) {
+                    Some(value) => value.to_owned(),
+                    None => table::conventional(&x, setting.name),
+                };
+                let origin = constants.origin(&name).cloned().unwrap_or(Origin::Default);
+                Effective::new(&name, &value, origin, setting)
+            })
+            .collect();
+        let port = connection::default_port(constants)?;
+        for entry in &mut effective {
+            if entry.name == "RABBITMQ_PORT" {
+                entry.value = port.to_string();
+            }
+        }
+        Ok(effective)
+    }
+
     /// See [`Constants::get_all_constants`].
     #[must_use]
     pub fn get_all_constants(&self) -> Vec<&str> {
         self.constants.get_all_constants()
     }
 
-    /// See [`Constants::substitute_globals`].
+    /// Lays `values` over the constants, by the rules that hold for a file: unknown names and values of other types are
+    /// ignored with a warning.
     pub fn substitute_globals<'a>(
         &mut self,
         values: impl IntoIterator<Item = (&'a String, &'a serde_json::Value)>,
     ) {
-        self.constants.substitute_globals(values);
+        // Of these constants none is refused.
+        let _ = self.constants.substitute(values);
     }
 
     /// What was ignored and what is unsafe, each in one line that names the place.
@@ -199,6 +238,13 @@ impl Settings {
     pub fn source(&self) -> Origin {
         self.constants.source()
     }
+}
+
+/// The `<X>` in the names of a submodule's constants.
+fn x_of(submodule: &str) -> Result<String, Error> {
+    table::x_of_submodule(submodule).ok_or_else(|| Error::SubmoduleName {
+        name: submodule.to_owned(),
+    })
 }
 
 #[cfg(test)]

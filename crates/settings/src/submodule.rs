@@ -11,9 +11,6 @@ use crate::{Constants, Error};
 /// AMQP keeps names in strings of one length byte.
 const LONGEST_NAME: usize = 255;
 
-/// A year: far above any sensible time-out and far below what overflows a clock.
-const LONGEST_WAIT: f64 = 31_536_000.0;
-
 /// One submodule's settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Submodule {
@@ -65,8 +62,6 @@ impl Submodule {
                 .filter(|own| constants.get(own).is_some())
                 .unwrap_or_else(|| format!("RABBITMQ_{ending}"))
         };
-        let prefetch = constants.integer(&own_or_general("PREFETCH"), 1..=65535)?;
-        let size = constants.integer(&own_or_general("MAX_REQUEST_SIZE"), 1..=i64::MAX)?;
         let submodule = Submodule {
             name: x.to_ascii_lowercase(),
             vhost: schema("VIRTUALHOST")?,
@@ -75,12 +70,10 @@ impl Submodule {
             output_queue: schema("OUTPUT_QUEUE")?,
             in_key: schema("INPUT_KEY")?,
             out_key: schema("OUTPUT_KEY")?,
-            prefetch: u16::try_from(prefetch).unwrap_or(u16::MAX),
-            handler_timeout: constants
-                .seconds(&own_or_general("HANDLER_TIMEOUT"), 0.1..=LONGEST_WAIT)?,
-            drain_timeout: constants
-                .seconds(&own_or_general("DRAIN_TIMEOUT"), 0.0..=LONGEST_WAIT)?,
-            max_request_size: usize::try_from(size).unwrap_or(usize::MAX),
+            prefetch: constants.integer(&own_or_general("PREFETCH"))?,
+            handler_timeout: constants.seconds(&own_or_general("HANDLER_TIMEOUT"))?,
+            drain_timeout: constants.seconds(&own_or_general("DRAIN_TIMEOUT"))?,
+            max_request_size: constants.integer(&own_or_general("MAX_REQUEST_SIZE"))?,
         };
         // With one queue, or one key for both, the daemon would answer its own answers for ever.
         let same = |what, value: &str, input, output| Error::Same {

@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use crate::settings::Address;
+use crate::address::Address;
 use crate::{AntivirusError, Verdict};
 
 /// Bytes sent at once.

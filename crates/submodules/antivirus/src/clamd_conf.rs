@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use crate::settings::Address;
+use crate::address::Address;
 
 /// A configuration is some kilobytes; more is none.
 const LONGEST: u64 = 1024 * 1024;

@@ -7,14 +7,15 @@
 //! A file is *clean* only if the scanner said so. Whatever keeps it from deciding (a limit, a time-out, a server that is
 //! down) is an error, never an empty result.
 //!
-//! [`messages`] has what goes over RabbitMQ, [`settings`] what an operator can set. [`Antivirus`] is a handler for a
+//! [`messages`] has what goes over RabbitMQ, [`Settings`] what an operator can set. [`Antivirus`] is a handler for a
 //! daemon, and a library that can be called without one.
 //!
 //! ```no_run
-//! use edeposit_antivirus::{Antivirus, Verdict};
+//! use edeposit_antivirus::{Antivirus, Settings, Verdict};
+//! use edeposit_settings::Declared;
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-//! let antivirus = Antivirus::from_settings()?;
+//! let antivirus = Antivirus::new(Settings::load()?);
 //! match antivirus.scan(&std::fs::read("book.epub")?).await? {
 //!     Verdict::Clean => println!("nothing was found"),
 //!     Verdict::Found(name) => println!("it is {name}"),
@@ -23,25 +24,26 @@
 //! # }
 //! ```
 
+mod address;
 mod clamd;
 mod clamd_conf;
 mod clamscan;
 mod error;
 pub mod messages;
 mod process;
-pub mod settings;
+mod settings;
 mod update;
 
+pub use address::Address;
 pub use error::AntivirusError;
 pub use settings::Settings;
 
 use std::fmt;
 use std::sync::Arc;
 
-use edeposit_amqpdaemon::{Exception, Handler, Sendback};
+use edeposit_amqpdaemon::{Exception, Handler, Sendback, Submodule};
 use edeposit_serializers::ErrorKind;
 use indexmap::IndexMap;
-use tokio::sync::Semaphore;
 
 use clamd::Clamd;
 use clamscan::Clamscan;
@@ -79,7 +81,7 @@ pub struct Antivirus {
     scanner: Scanner,
     updates: Updates,
     max_file_size: usize,
-    jobs: Semaphore,
+    max_jobs: u16,
 }
 
 impl Antivirus {
@@ -107,19 +109,11 @@ impl Antivirus {
                 settings.update_timeout,
             ),
             max_file_size: settings.max_file_size,
-            jobs: Semaphore::new(settings.max_jobs),
+            max_jobs: settings.max_jobs,
         }
     }
 
-    /// Sets up with the settings found in the files and the environment, see [`settings`].
-    ///
-    /// # Errors
-    /// The settings are wrong.
-    pub fn from_settings() -> Result<Self, edeposit_settings::Error> {
-        Ok(Self::new(Settings::load()?))
-    }
-
-    /// Scans a file, when it is its turn.
+    /// Scans a file. How many are scanned at once is the caller's to limit; a daemon does by `MAX_JOBS`.
     ///
     /// # Errors
     /// There is no verdict; see [`AntivirusError`].
@@ -131,8 +125,6 @@ impl Antivirus {
                 self.max_file_size
             )));
         }
-        // it is never closed
-        let _turn = self.jobs.acquire().await;
         match &self.scanner {
             Scanner::Clamd(clamd) => clamd.scan(data).await,
             Scanner::Clamscan(clamscan) => clamscan.scan(data).await,
@@ -180,9 +172,22 @@ fn label(filename: &str) -> String {
     format!("/tmp/tmp{unique}_{base}")
 }
 
+impl Submodule for Antivirus {
+    const NAME: &'static str = "antivirus";
+    type Settings = Settings;
+
+    fn set_up(settings: Settings) -> anyhow::Result<Self> {
+        Ok(Self::new(settings))
+    }
+}
+
 impl Handler for Antivirus {
     type Request = Request;
     type Response = Response;
+
+    fn most_at_once(&self) -> Option<u16> {
+        Some(self.max_jobs)
+    }
 
     async fn react(&self, request: Request, _sendback: Sendback) -> Result<Response, Exception> {
         match request {

@@ -5,8 +5,9 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::{FOUND, antivirus, eicar, scan, settings, unix};
-use edeposit_antivirus::settings::Address;
+use edeposit_antivirus::Address;
 use edeposit_antivirus::{Antivirus, AntivirusError, Verdict};
+use edeposit_settings::Declared;
 use edeposit_testkit::clamd::Clamd;
 use rustix::process::Signal;
 use serde_json::json;
@@ -127,9 +128,10 @@ async fn beyond_clamds_own_limit() {
     );
 
     let mut sources = edeposit_settings::Sources::none();
-    sources
-        .env
-        .insert("CONF_PATH".to_owned(), clamd.conf().into());
+    sources.env.insert(
+        "EDEPOSIT_ANTIVIRUS_CONF_PATH".to_owned(),
+        clamd.conf().into(),
+    );
     let found = edeposit_antivirus::Settings::load_sources(&sources).unwrap();
     assert_eq!(found.clamd[0], unix(&clamd));
     assert_eq!(found.max_file_size, 1 << 20);

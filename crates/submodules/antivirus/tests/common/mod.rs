@@ -7,10 +7,9 @@ use std::time::Duration;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use edeposit_amqpdaemon::{Exception, React, Sendback};
-use edeposit_antivirus::settings::Address;
-use edeposit_antivirus::{Antivirus, Settings};
+use edeposit_antivirus::{Address, Antivirus, Settings};
 use edeposit_serializers::Value;
-use edeposit_settings::Sources;
+use edeposit_settings::{Declared, Sources};
 use edeposit_testkit::clamd::{Clamd, EICAR_BASE64};
 use serde_json::json;
 
