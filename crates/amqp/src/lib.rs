@@ -48,7 +48,7 @@ pub use inspect::{Right, Seen, inspect_exchange, inspect_queue, may_consume, may
 pub use link::{Link, connect, connect_small, within};
 pub use message::{Message, Outgoing, PERSISTENT, Settle};
 pub use names::short;
-pub use params::{ConnectionParams, get_con_params};
+pub use params::{ConnectionParams, get_con_params, quoted, tool_command};
 pub use publish_error::PublishError;
 pub use publisher::Publisher;
 pub use publishing_events::{PublishingEvent, PublishingEvents};
