@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use edeposit_ftp::{ImportLock, Settings, UserName};
-use edeposit_settings::Sources;
+use edeposit_settings::{Declared, Sources};
 use edeposit_testkit::{
     Caller, DaemonUnderTest, ProFtpd, RabbitNode, Schema, bin_dir, poll_until, wait_until,
 };

@@ -6,7 +6,7 @@ use edeposit_aleph::Aleph;
 use edeposit_amqpdaemon::AmqpDaemon;
 
 fn main() -> ExitCode {
-    AmqpDaemon::with_setup("aleph", || Ok(Aleph::from_settings()?))
+    AmqpDaemon::of::<Aleph>()
         .about("AMQP API of the aleph module: searches the library catalogue.")
         .run_from_args()
 }

@@ -6,7 +6,7 @@ use edeposit_amqpdaemon::AmqpDaemon;
 use edeposit_calibre::Calibre;
 
 fn main() -> ExitCode {
-    AmqpDaemon::with_setup("calibre", || Ok(Calibre::from_settings()?))
+    AmqpDaemon::of::<Calibre>()
         .about("AMQP API of the calibre module: converts e-books.")
         .run_from_args()
 }

@@ -6,7 +6,7 @@ use edeposit_amqpdaemon::AmqpDaemon;
 use edeposit_downloader::Downloader;
 
 fn main() -> ExitCode {
-    AmqpDaemon::with_setup("downloader", || Ok(Downloader::from_settings()?))
+    AmqpDaemon::of::<Downloader>()
         .about("AMQP API of the downloader module: fetches files from the web.")
         .run_from_args()
 }

@@ -6,7 +6,7 @@ use edeposit_amqpdaemon::AmqpDaemon;
 use edeposit_ftp_manager::FtpManager;
 
 fn main() -> ExitCode {
-    AmqpDaemon::with_setup("ftp", || Ok(FtpManager::from_settings()?))
+    AmqpDaemon::of::<FtpManager>()
         .about("ProFTPD user manager: adds, removes and changes users over AMQP.")
         // a request may build on the one before: settings of a user who has just been added
         .strict_order()

@@ -10,7 +10,7 @@ use edeposit_client::{CallError, ConnectError, Sender};
 use edeposit_daemonwrapper::{Context, DaemonRunnerWrapper};
 use edeposit_ftp::Settings as FtpSettings;
 use edeposit_ftp_monitor::{Monitor, Publisher, Surroundings};
-use edeposit_settings::{Settings, Submodule};
+use edeposit_settings::{Declared, Settings, Submodule};
 use tokio::runtime::{Builder, Handle};
 use tracing::{info, warn};
 

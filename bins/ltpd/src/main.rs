@@ -6,7 +6,7 @@ use edeposit_amqpdaemon::AmqpDaemon;
 use edeposit_ltp::Ltp;
 
 fn main() -> ExitCode {
-    AmqpDaemon::with_setup("ltp", || Ok(Ltp::from_settings()?))
+    AmqpDaemon::of::<Ltp>()
         .about("AMQP API of the ltp module: lays out packages for long-term preservation.")
         .run_from_args()
 }

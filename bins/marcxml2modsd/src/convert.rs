@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use edeposit_marcxml2mods::{CaseSelection, ConversionError, Settings};
+use edeposit_settings::Declared;
 
 /// The record cannot be converted.
 const NOT_CONVERTED: u8 = 3;

@@ -8,7 +8,7 @@ use edeposit_amqpdaemon::AmqpDaemon;
 use edeposit_marcxml2mods::Marcxml2Mods;
 
 fn main() -> ExitCode {
-    AmqpDaemon::with_setup("marcxml2mods", || Ok(Marcxml2Mods::from_settings()?))
+    AmqpDaemon::of::<Marcxml2Mods>()
         .about("AMQP API of the marcxml2mods module: converts catalogue records to MODS.")
         .own_command(convert::command(), convert::run)
         .run_from_args()

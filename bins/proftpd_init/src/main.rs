@@ -16,6 +16,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use edeposit_ftp::{Accounts, Settings};
+use edeposit_settings::Declared;
 use similar::TextDiff;
 
 use configuration::Configuration;

@@ -109,7 +109,7 @@ fn tls_mistakes_are_told() {
             ("RABBITMQ_SCHEME", "amqps"),
             ("RABBITMQ_TLS_CA_FILE", "ca.pem")
         ]),
-        "RABBITMQ_TLS_CA_FILE in the environment: 'ca.pem' is no absolute path"
+        "RABBITMQ_TLS_CA_FILE in the environment: 'ca.pem' cannot be used, it takes absolute paths, or nothing"
     );
 }
 

@@ -94,7 +94,7 @@ impl Constants {
         for (variable, name, value) in self.names.meant(&sources.env) {
             let given = match value.to_str() {
                 Some(text) => Given::Text(text.to_owned()),
-                None => Given::Unusable("no valid UTF-8"),
+                None => Given::Unusable("a text that is no valid UTF-8"),
             };
             self.apply(name, given, &Origin::Environment(variable.to_owned()))?;
         }

@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use std::time::Duration;
 
 use super::*;
+use crate::Declaration;
 
 static DECLARATION: Declaration = Declaration {
     submodule: "aleph",
@@ -151,30 +152,52 @@ fn a_directory_cannot_be_read() {
 #[test]
 fn the_environment_overrides_the_file() {
     let world = World::new()
-        .env("ALEPH_LIMIT", "7")
-        .env("ALEPH_LIMITS", "8")
+        .env("EDEPOSIT_ALEPH_ALEPH_LIMIT", "7")
+        .env("ALEPH_DELAY", "soon")
+        .env("EDEPOSIT_ALEPH_LINK_EXPORT_ALEPH_LIMIT", "8")
+        .env("EDEPOSIT_ALEPHS_ALEPH_LIMIT", "8")
         .env("SETTINGS_PATH", "/x");
     world.home(r#"{"ALEPH_LIMIT": 6, "ALEPH_DELAY": 1.5}"#);
     let constants = world.load().unwrap();
     assert_eq!(constants.get("ALEPH_LIMIT"), Some("7"));
     assert_eq!(constants.get("ALEPH_DELAY"), Some("1.5"));
-    assert_eq!(constants.origin("ALEPH_LIMIT"), Some(&Origin::Environment));
+    let variable = Origin::Environment("EDEPOSIT_ALEPH_ALEPH_LIMIT".into());
+    assert_eq!(constants.origin("ALEPH_LIMIT"), Some(&variable));
     // Other names of the environment are nobody's mistake.
     assert!(constants.warnings().is_empty());
 }
 
 #[test]
-fn an_environment_variable_that_is_no_text_is_reported() {
+fn unknown_variables_are_warned_of() {
+    let warnings = |name: &str| {
+        let constants = World::new().env(name, "1").load().unwrap();
+        constants.warnings().join("\n")
+    };
+    assert_eq!(
+        warnings("EDEPOSIT_ALEPH_ALEPH_LIMTI"),
+        "ALEPH_LIMTI in the environment is ignored: unknown name, did you mean EDEPOSIT_ALEPH_ALEPH_LIMIT?"
+            .replace("ALEPH_LIMTI", "EDEPOSIT_ALEPH_ALEPH_LIMTI")
+    );
+    assert_eq!(
+        warnings("EDEPOSIT_ALEPH_"),
+        "EDEPOSIT_ALEPH_ in the environment is ignored: unknown name"
+    );
+    assert_eq!(
+        warnings("EDEPOSIT_ALEPH_SETTINGS_PATH"),
+        "EDEPOSIT_ALEPH_SETTINGS_PATH in the environment is ignored: it cannot be set there"
+    );
+}
+
+#[test]
+fn an_environment_variable_that_is_no_text_is_refused() {
     use std::os::unix::ffi::OsStringExt;
     let mut world = World::new();
     let bytes = std::ffi::OsString::from_vec(vec![0xff]);
-    world.sources.env.insert("ALEPH_URL".into(), bytes);
-    let constants = world.load().unwrap();
-    assert_eq!(constants.get("ALEPH_URL"), Some("http://aleph.nkp.cz"));
+    let variable = "EDEPOSIT_ALEPH_ALEPH_URL".to_owned();
+    world.sources.env.insert(variable, bytes);
     assert_eq!(
-        constants.warnings(),
-        ["ALEPH_URL in the environment is ignored: \
-          its value is no valid UTF-8, but must be a string or a number"]
+        world.load().unwrap_err().to_string(),
+        "EDEPOSIT_ALEPH_ALEPH_URL in the environment: a text that is no valid UTF-8 cannot be used, it takes text"
     );
 }
 
@@ -182,13 +205,16 @@ fn an_environment_variable_that_is_no_text_is_reported() {
 fn strings_and_numbers_stand_for_each_other() {
     let (constants, _) = read(r#"{"ALEPH_URL": 12, "ALEPH_LIMIT": "20", "ALEPH_DELAY": 3}"#);
     assert_eq!(constants.get("ALEPH_URL"), Some("12"));
-    assert_eq!(constants.integer("ALEPH_LIMIT", 1..=30).unwrap(), 20);
-    assert_eq!(constants.float("ALEPH_DELAY").unwrap(), 3.0);
+    assert_eq!(constants.integer::<u8>("ALEPH_LIMIT").unwrap(), 20);
+    assert_eq!(
+        constants.seconds("ALEPH_DELAY").unwrap(),
+        Duration::from_secs(3)
+    );
     assert!(constants.warnings().is_empty());
 
     let (constants, _) = read(r#"{"ALEPH_URL": "\u010de\u0161tina", "ALEPH_LIMIT": 20.0}"#);
     assert_eq!(constants.get("ALEPH_URL"), Some("čeština"));
-    assert_eq!(constants.integer("ALEPH_LIMIT", 1..=30).unwrap(), 20);
+    assert_eq!(constants.integer::<u8>("ALEPH_LIMIT").unwrap(), 20);
 }
 
 #[test]
@@ -197,32 +223,64 @@ fn of_a_doubled_key_the_last_counts() {
     assert_eq!(constants.get("ALEPH_LIMIT"), Some("2"));
 }
 
+/// What is said of a file with this value, its path written as `F`.
+fn refusal(name: &str, value: &str) -> String {
+    let world = World::new();
+    let path = world.home(&format!(r#"{{"{name}": {value}}}"#));
+    let error = world.load().unwrap_err().to_string();
+    error.replace(&path.display().to_string(), "F")
+}
+
 #[test]
-fn what_cannot_be_used_is_ignored_with_a_warning() {
-    let ignored = |value: &str| {
-        let text = format!(r#"{{"ALEPH_LIMIT": {value}}}"#);
-        assert_eq!(read(&text).0.get("ALEPH_LIMIT"), Some("30"), "{value}");
-        warning(&text)
-    };
-    let must = "but must be a string or a number";
+fn what_cannot_be_used_is_refused() {
     for (value, kind) in [
-        ("true", "a boolean (write 1 or 0)"),
-        ("false", "a boolean (write 1 or 0)"),
+        ("true", "a boolean"),
         ("null", "null"),
         ("[1]", "an array"),
+        (r#"["1"]"#, "an array"),
         ("{\"a\": 1}", "an object"),
         ("9223372036854775808", "an integer beyond 64 bits"),
         ("-99999999999999999999999", "an integer beyond 64 bits"),
         (r#""\ud800""#, "a string that is no valid Unicode"),
+        ("0", "'0'"),
+        ("101", "'101'"),
+        ("1.5", "'1.5'"),
+        (r#""many""#, "'many'"),
+        (r#""a\nb""#, r"'a\nb'"),
     ] {
         assert_eq!(
-            ignored(value),
-            format!("ALEPH_LIMIT in F is ignored: its value is {kind}, {must}")
+            refusal("ALEPH_LIMIT", value),
+            format!(
+                "ALEPH_LIMIT in F: {kind} cannot be used, it takes whole numbers from 1 to 100"
+            )
         );
     }
-    let (constants, _) = read(r#"{"ALEPH_LIMIT": 9223372036854775807, "ALEPH_DELAY": 1e30}"#);
-    assert_eq!(constants.get("ALEPH_LIMIT"), Some("9223372036854775807"));
-    assert_eq!(constants.float("ALEPH_DELAY").unwrap(), 1e30);
+    for (name, value, takes) in [
+        ("ALEPH_URL", "null", "text"),
+        ("ALEPH_DELAY", "9.5", "seconds from 0 to 9"),
+        ("ALEPH_DELAY", r#""nan""#, "seconds from 0 to 9"),
+        ("LOG", r#""a.log""#, "absolute paths, or nothing"),
+        ("USE_IT", r#""maybe""#, "true or false"),
+        ("USE_IT", "2", "true or false"),
+        ("NETS", "[1]", "lists of texts"),
+        ("NETS", "true", "lists of texts"),
+        ("NETS", r#"["a b"]"#, "lists of texts"),
+        ("MODE", r#""on""#, "auto, off"),
+        ("RIGHTS", r#""0888""#, "octal digits in a string"),
+        ("RIGHTS", r#""77777""#, "octal digits in a string"),
+    ] {
+        let refusal = refusal(name, value);
+        let begin = format!("{name} in F: ");
+        let end = format!(" cannot be used, it takes {takes}");
+        assert!(
+            refusal.starts_with(&begin) && refusal.ends_with(&end),
+            "{refusal}"
+        );
+    }
+    assert_eq!(
+        refusal("ALEPH_URL", r#""""#),
+        "ALEPH_URL in F: it is empty; it takes text"
+    );
 }
 
 #[test]
@@ -235,6 +293,8 @@ fn unknown_names_are_ignored_with_a_warning() {
         warning(r#"{"SOMETHING": 1}"#),
         "SOMETHING in F is ignored: unknown name"
     );
+    let long = format!(r#"{{"{}": 1}}"#, "ALEPH_\\n".repeat(40_000));
+    assert!(warning(&long).len() < 400, "{}", warning(&long));
     assert_eq!(
         warning(r#"{"_ALEPH_LIMIT": 1}"#),
         "_ALEPH_LIMIT in F is ignored: names with a leading '_' are no settings"
@@ -246,9 +306,14 @@ fn unknown_names_are_ignored_with_a_warning() {
 }
 
 #[test]
-fn a_file_without_an_object_is_ignored_with_a_warning() {
+fn a_file_without_an_object_is_refused() {
     for text in ["[1, 2]", "12", " \"x\"", "null"] {
-        assert_eq!(warning(text), "F is ignored: it holds no JSON object");
+        let world = World::new();
+        let path = world.home(text).display().to_string();
+        assert_eq!(
+            world.load().unwrap_err().to_string().replace(&path, "F"),
+            r#"F holds no JSON object; write {"NAME": value, ...}"#
+        );
     }
 }
 
@@ -272,65 +337,41 @@ fn broken_json_is_an_error_with_line_and_column() {
 }
 
 #[test]
-fn getters_name_constant_place_and_value() {
-    let (constants, path) = read(
-        r#"{"ALEPH_URL": "abc", "ALEPH_LIMIT": "70000", "ALEPH_DELAY": "nan", "ALEPH_PASSWORD": ""}"#,
+fn getters_read_good_values() {
+    let (constants, _) = read(
+        r#"{"ALEPH_URL": "x", "ALEPH_LIMIT": " 22 ", "ALEPH_DELAY": 1, "ALEPH_PASSWORD": "", "LOG": "/etc/x",
+            "USE_IT": false, "NETS": ["10.0.0.0/8", "::1/128"], "MODE": "off", "RIGHTS": "2750"}"#,
     );
-    let text = |error: Error| error.to_string().replace(&path.display().to_string(), "F");
-    for port in ["ALEPH_URL", "ALEPH_LIMIT", "ALEPH_DELAY"] {
-        assert!(constants.port(port).is_err(), "{port}");
-    }
+    assert_eq!(constants.text("ALEPH_URL").unwrap(), "x");
+    assert_eq!(constants.text("ALEPH_PASSWORD").unwrap(), "");
+    assert_eq!(constants.text("MODE").unwrap(), "off");
+    assert_eq!(constants.integer::<u64>("ALEPH_LIMIT").unwrap(), 22);
     assert_eq!(
-        text(constants.port("ALEPH_URL").unwrap_err()),
-        "ALEPH_URL in F: 'abc' is no port number (1-65535)"
+        constants.seconds("ALEPH_DELAY").unwrap(),
+        Duration::from_secs(1)
     );
+    assert_eq!(constants.path("LOG").unwrap(), Path::new("/etc/x"));
+    assert!(!constants.flag("USE_IT").unwrap());
+    assert_eq!(constants.list("NETS").unwrap(), ["10.0.0.0/8", "::1/128"]);
+    assert_eq!(constants.mode("RIGHTS").unwrap(), 0o2750);
+    assert!(constants.warnings().is_empty());
+
+    let (constants, _) = read(r#"{"USE_IT": 0, "NETS": "a, b c"}"#);
+    assert!(!constants.flag("USE_IT").unwrap());
+    assert_eq!(constants.list("NETS").unwrap(), ["a", "b", "c"]);
+    assert_eq!(constants.optional_path("LOG").unwrap(), None);
     assert_eq!(
-        text(constants.integer("ALEPH_LIMIT", 1..=100).unwrap_err()),
-        "ALEPH_LIMIT in F: '70000' is no whole number from 1 to 100"
-    );
-    assert_eq!(
-        text(constants.seconds("ALEPH_LIMIT", 0.1..=3600.0).unwrap_err()),
-        "ALEPH_LIMIT in F: '70000' is no number of seconds from 0.1 to 3600"
-    );
-    assert_eq!(
-        text(constants.float("ALEPH_DELAY").unwrap_err()),
-        "ALEPH_DELAY in F: 'nan' is no number"
-    );
-    assert_eq!(
-        text(constants.flag("ALEPH_LIMIT").unwrap_err()),
-        "ALEPH_LIMIT in F: '70000' is neither 0 nor 1"
-    );
-    assert_eq!(
-        text(constants.path("ALEPH_URL").unwrap_err()),
-        "ALEPH_URL in F: 'abc' is no absolute path"
-    );
-    assert_eq!(
-        text(constants.text("ALEPH_PASSWORD").unwrap_err()),
-        "ALEPH_PASSWORD in F: it is empty"
+        constants.path("LOG").unwrap_err().to_string(),
+        "LOG in the defaults: it is empty"
     );
     assert_eq!(
         constants.text("X").unwrap_err().to_string(),
         "there is no constant X"
     );
-}
-
-#[test]
-fn getters_read_good_values() {
-    let (constants, _) = read(
-        r#"{"ALEPH_URL": "/etc/x", "ALEPH_LIMIT": " 2222 ", "ALEPH_DELAY": 1, "ALEPH_PASSWORD": ""}"#,
-    );
-    assert_eq!(constants.port("ALEPH_LIMIT").unwrap(), 2222);
-    assert!(constants.flag("ALEPH_DELAY").unwrap());
-    assert_eq!(
-        constants.seconds("ALEPH_DELAY", 0.0..=9.0).unwrap(),
-        Duration::from_secs(1)
-    );
-    assert_eq!(constants.path("ALEPH_URL").unwrap(), Some("/etc/x".into()));
-    assert_eq!(constants.path("ALEPH_PASSWORD").unwrap(), None);
-    for port in ["0", "65536", "-1", "5672.5"] {
-        let (constants, _) = read(&format!(r#"{{"ALEPH_LIMIT": {port}}}"#));
-        assert!(constants.port("ALEPH_LIMIT").is_err(), "{port}");
-    }
+    // What the program has no room for is an error too.
+    let (constants, _) = read(r#"{"ALEPH_LIMIT": 100}"#);
+    assert!(constants.integer::<i8>("ALEPH_LIMIT").is_ok());
+    assert!(constants.integer::<u8>("ALEPH_URL").is_err());
 }
 
 #[test]
@@ -339,7 +380,7 @@ fn passwords_are_never_shown() {
         read(r#"{"ALEPH_PASSWORD": "hunter2", "ALEPH_URL": "http://u:hunter2@h"}"#);
     assert!(!format!("{constants:?}").contains("hunter2"));
     assert!(format!("{constants:?}").contains(r#""ALEPH_LIMIT": "30""#));
-    let error = constants.port("ALEPH_PASSWORD").unwrap_err();
+    let error = constants.integer::<u8>("ALEPH_PASSWORD").unwrap_err();
     assert!(!error.to_string().contains("hunter2"));
     assert_eq!(constants.get("ALEPH_PASSWORD"), Some("hunter2"));
 }
@@ -403,18 +444,6 @@ fn a_place_that_cannot_be_looked_at_is_passed_over_with_a_warning() {
 }
 
 #[test]
-fn substitute_globals_follows_the_rules_of_files() {
-    let mut constants = World::new().env("ALEPH_LIMIT", "7").load().unwrap();
-    let values =
-        json!({"ALEPH_LIMIT": 8, "ALEPH_URL": true, "ALEPH_DELAY": 18446744073709551615u64});
-    constants.substitute_globals(values.as_object().unwrap());
-    assert_eq!(constants.get("ALEPH_LIMIT"), Some("8"));
-    assert_eq!(constants.get("ALEPH_DELAY"), Some("0.5"));
-    assert_eq!(constants.warnings().len(), 2);
-    assert!(constants.warnings()[0].starts_with("ALEPH_URL in the program is ignored"));
-}
-
-#[test]
 fn get_all_constants_has_the_settings_path_too() {
     let constants = World::new().load().unwrap();
     assert_eq!(
@@ -424,6 +453,11 @@ fn get_all_constants_has_the_settings_path_too() {
             "ALEPH_LIMIT",
             "ALEPH_DELAY",
             "ALEPH_PASSWORD",
+            "LOG",
+            "USE_IT",
+            "NETS",
+            "MODE",
+            "RIGHTS",
             "SETTINGS_PATH"
         ]
     );
@@ -431,40 +465,38 @@ fn get_all_constants_has_the_settings_path_too() {
 }
 
 #[test]
-fn flags_and_lists_of_a_table_may_be_json_of_their_own_type() {
-    let home = tempfile::tempdir().unwrap();
-    let directory = home.path().join("edeposit");
-    std::fs::create_dir(&directory).unwrap();
-    let file = directory.join("f.json");
-    let table = [
-        ("USE_IT", Default::Flag(true)),
-        ("NETS", Default::List),
-        ("LIMIT", Default::Integer(3)),
-    ];
-    let mut sources = Sources::none();
-    sources.home = Some(home.path().to_path_buf());
-    let load = |json: &str| {
-        std::fs::write(&file, json).unwrap();
-        Constants::load_sources("f.json", &table, &sources).unwrap()
-    };
-    let mut defaults = load("{}");
-    assert!(defaults.flag("USE_IT").unwrap() && defaults.list("NETS").unwrap().is_empty());
-    defaults.refuse_unusable().unwrap();
-    let mut given = load(r#"{"USE_IT": false, "NETS": ["10.0.0.0/8", "::1/128"]}"#);
-    assert!(!given.flag("USE_IT").unwrap());
-    assert_eq!(given.list("NETS").unwrap(), ["10.0.0.0/8", "::1/128"]);
-    given.refuse_unusable().unwrap();
-    let text = load(r#"{"USE_IT": 0, "NETS": "a, b"}"#);
-    assert!(!text.flag("USE_IT").unwrap());
-    assert_eq!(text.list("NETS").unwrap(), ["a", "b"]);
-    for json in [
-        r#"{"USE_IT": []}"#,
-        r#"{"NETS": [1]}"#,
-        r#"{"NETS": true}"#,
-        r#"{"LIMIT": true}"#,
-    ] {
-        let mut wrong = load(json);
-        assert_eq!(wrong.warnings().len(), 1, "{json}");
-        assert!(wrong.refuse_unusable().is_err(), "{json}");
-    }
+fn effective_values_tell_where_they_come_from_and_no_secret() {
+    let world = World::new().env("EDEPOSIT_ALEPH_ALEPH_LIMIT", "7");
+    let path = world.home(r#"{"ALEPH_PASSWORD": "hunter2", "ALEPH_URL": "http://u:hunter2@h"}"#);
+    let effective = world.load().unwrap().effective();
+    assert_eq!(effective.len(), DECLARATION.settings.len());
+    let file = path.display().to_string();
+    let json = serde_json::to_value(&effective).unwrap();
+    assert_eq!(
+        json[0],
+        json!({"name": "ALEPH_URL", "value": "***", "origin": file, "unit": "", "meaning": "the catalogue"})
+    );
+    assert_eq!(json[1]["value"], "7");
+    assert_eq!(
+        json[1]["origin"],
+        "the environment variable EDEPOSIT_ALEPH_ALEPH_LIMIT"
+    );
+    assert_eq!(json[2]["unit"], "seconds");
+    assert_eq!(json[2]["origin"], "the defaults");
+    assert_eq!(json[3]["value"], "***");
+    assert_eq!(json[4]["value"], "");
+    assert!(!json.to_string().contains("hunter2"));
+}
+
+#[test]
+fn the_table_of_the_documentation() {
+    let table = DECLARATION.table();
+    let mut lines = table.lines();
+    assert_eq!(lines.next(), Some("| name | default | takes | meaning |"));
+    assert_eq!(lines.next(), Some("|---|---|---|---|"));
+    assert_eq!(
+        lines.nth(1),
+        Some("| `ALEPH_LIMIT` | `30` | whole numbers from 1 to 100 | records |")
+    );
+    assert_eq!(lines.count(), DECLARATION.settings.len() - 2);
 }

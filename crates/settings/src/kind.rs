@@ -1,9 +1,7 @@
 //! What values a setting takes: a kind, with its limits.
 //!
-//! All values are kept as text. A kind says which texts do, and how JSON that is no text becomes one. Its `Display` is
-//! what the documentation and the errors say of it: `seconds from 0.1 to 3600`.
-
-use std::fmt;
+//! All values are kept as text. A kind says which texts do, how JSON that is no text becomes one, and what documentation
+//! and errors say of it: `seconds from 0.1 to 3600`.
 
 use crate::given::Given;
 
@@ -67,24 +65,26 @@ impl Kind {
             (Given::Unusable(what), _) => Err(what),
         }
     }
-}
 
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let and_none = |may_be_empty| if may_be_empty { ", or nothing" } else { "" };
-        match *self {
-            Kind::Text { may_be_empty } => write!(f, "text{}", and_none(may_be_empty)),
-            Kind::Path { may_be_empty } => write!(f, "absolute paths{}", and_none(may_be_empty)),
-            Kind::Integer {
-                least,
-                most: i64::MAX,
-            } => write!(f, "whole numbers from {least} on"),
-            Kind::Integer { least, most } => write!(f, "whole numbers from {least} to {most}"),
-            Kind::Seconds { least, most } => write!(f, "seconds from {least} to {most}"),
-            Kind::Flag => f.write_str("true or false"),
-            Kind::List => f.write_str("lists of texts"),
-            Kind::Word(words) => f.write_str(&words.join(", ")),
-            Kind::Mode => f.write_str("octal digits in a string"),
+    /// What is taken, in words for documentation and errors; `unit` is what a whole number counts, or empty.
+    pub fn in_words(self, unit: &str) -> String {
+        let or_nothing = |may_be_empty| if may_be_empty { ", or nothing" } else { "" };
+        match self {
+            Kind::Text { may_be_empty } => format!("text{}", or_nothing(may_be_empty)),
+            Kind::Path { may_be_empty } => format!("absolute paths{}", or_nothing(may_be_empty)),
+            Kind::Integer { least, most } => {
+                let of = if unit.is_empty() { "" } else { " of " };
+                let up = match most {
+                    i64::MAX => "on".to_owned(),
+                    most => format!("to {most}"),
+                };
+                format!("whole numbers{of}{unit} from {least} {up}")
+            }
+            Kind::Seconds { least, most } => format!("seconds from {least} to {most}"),
+            Kind::Flag => "true or false".to_owned(),
+            Kind::List => "lists of texts".to_owned(),
+            Kind::Word(words) => words.join(", "),
+            Kind::Mode => "octal digits in a string".to_owned(),
         }
     }
 }

@@ -199,10 +199,7 @@ impl Setting {
     /// What it takes, in words: `whole numbers from 1 to 1000`.
     #[must_use]
     pub fn takes(&self) -> String {
-        match (self.kind, self.unit) {
-            (Kind::Integer { .. }, unit) if !unit.is_empty() => format!("{}, {unit}", self.kind),
-            (kind, _) => kind.to_string(),
-        }
+        self.kind.in_words(self.unit)
     }
 
     /// A value as it may be shown to people, of any length and with whatever characters: `***` for a secret, and for an

@@ -180,7 +180,7 @@ fn flags() {
     assert_eq!(
         settings.answer_without_uuid().unwrap_err().to_string(),
         format!(
-            "RABBITMQ_ANSWER_WITHOUT_UUID in {}: 'yes' is neither 0 nor 1",
+            "RABBITMQ_ANSWER_WITHOUT_UUID in {}: 'yes' cannot be used, it takes whole numbers from 0 to 1",
             path.display()
         )
     );
@@ -190,4 +190,74 @@ fn flags() {
 fn debug_hides_the_password() {
     let (settings, _) = read(r#"{"RABBITMQ_USER_PASSWORD": "hunter2"}"#);
     assert!(!format!("{settings:?}").contains("hunter2"));
+}
+
+/// As with the original, whose file this is: what cannot be used is passed over.
+#[test]
+fn what_cannot_be_used_is_ignored_with_a_warning() {
+    let must = "but must be a string or a number";
+    for (value, kind) in [
+        ("true", "a boolean"),
+        ("null", "null"),
+        ("[1]", "an array"),
+        ("{}", "an object"),
+        ("9223372036854775808", "an integer beyond 64 bits"),
+    ] {
+        let text = format!(r#"{{"RABBITMQ_PREFETCH": {value}}}"#);
+        let (settings, _) = read(&text);
+        assert_eq!(settings.get("RABBITMQ_PREFETCH"), Some("8"), "{value}");
+        assert_eq!(
+            warnings(&text),
+            [format!(
+                "RABBITMQ_PREFETCH in F is ignored: its value is {kind}, {must}"
+            )]
+        );
+    }
+    assert_eq!(warnings("[1]"), ["F is ignored: it holds no JSON object"]);
+}
+
+#[test]
+fn substitute_globals_follows_the_rules_of_files() {
+    let (mut settings, _) = read(r#"{"RABBITMQ_PREFETCH": 7}"#);
+    let values = serde_json::json!({"RABBITMQ_PREFETCH": 8, "RABBITMQ_HOST": true, "NOPE": 1});
+    settings.substitute_globals(values.as_object().unwrap());
+    assert_eq!(settings.get("RABBITMQ_PREFETCH"), Some("8"));
+    assert_eq!(settings.get("RABBITMQ_HOST"), Some("127.0.0.1"));
+    assert_eq!(settings.warnings().len(), 2);
+    assert!(settings.warnings()[0].starts_with("RABBITMQ_HOST in the program is ignored"));
+}
+
+#[test]
+fn effective_values_are_those_of_one_submodule() {
+    let (settings, path) = read(
+        r#"{"RABBITMQ_SCHEME": "amqps", "RABBITMQ_USER_PASSWORD": "hunter2", "RABBITMQ_HOST": "mq",
+            "RABBITMQ_GREETER_PREFETCH": 3, "RABBITMQ_ALEPH_PREFETCH": 4}"#,
+    );
+    let effective = settings.effective("greeter").unwrap();
+    let value = |name: &str| {
+        let found = effective.iter().find(|one| one.name == name);
+        found.map(|one| (one.value.clone(), one.origin.clone()))
+    };
+    let file = Origin::File(path);
+    assert_eq!(value("RABBITMQ_HOST"), Some(("mq".into(), file.clone())));
+    assert_eq!(
+        value("RABBITMQ_USER_PASSWORD"),
+        Some(("***".into(), file.clone()))
+    );
+    assert_eq!(
+        value("RABBITMQ_PORT"),
+        Some(("5671".into(), Origin::Default))
+    );
+    assert_eq!(
+        value("RABBITMQ_GREETER_EXCHANGE"),
+        Some(("greeter".into(), Origin::Default))
+    );
+    assert_eq!(
+        value("RABBITMQ_GREETER_INPUT_QUEUE"),
+        Some(("daemon".into(), Origin::Default))
+    );
+    assert_eq!(value("RABBITMQ_GREETER_PREFETCH"), Some(("3".into(), file)));
+    assert_eq!(value("RABBITMQ_ALEPH_PREFETCH"), None);
+    assert_eq!(value("RABBITMQ_ALEPH_EXCHANGE"), None);
+    assert!(settings.effective("no name").is_err());
 }

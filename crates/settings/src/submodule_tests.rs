@@ -87,16 +87,16 @@ fn a_submodule_may_have_limits_of_its_own() {
 fn bad_values_are_told() {
     assert_eq!(
         error(&[("RABBITMQ_FTP_PREFETCH", "0")]),
-        "RABBITMQ_FTP_PREFETCH in the environment: '0' is no whole number from 1 to 65535"
+        "RABBITMQ_FTP_PREFETCH in the environment: '0' cannot be used, it takes whole numbers from 1 to 65535"
     );
     assert_eq!(
         error(&[("RABBITMQ_MAX_REQUEST_SIZE", "1 MB")]),
-        "RABBITMQ_MAX_REQUEST_SIZE in the environment: '1 MB' is no whole number \
-         from 1 to 9223372036854775807"
+        "RABBITMQ_MAX_REQUEST_SIZE in the environment: '1 MB' cannot be used, \
+         it takes whole numbers of bytes from 1 on"
     );
     assert_eq!(
         error(&[("RABBITMQ_FTP_VIRTUALHOST", "")]),
-        "RABBITMQ_FTP_VIRTUALHOST in the environment: it is empty"
+        "RABBITMQ_FTP_VIRTUALHOST in the environment: it is empty; it takes text"
     );
     assert_eq!(
         error(&[("RABBITMQ_FTP_EXCHANGE", "amq.topic")]),

@@ -4,15 +4,16 @@
 //! HTTP. This submodule searches it (by ISBN, author, title, publisher, record number, ...), counts hits, and checks
 //! ISBNs. Callers are the deposit web and its workflows: does this ISBN exist already, how far has cataloguing come?
 //!
-//! [`messages`] has what goes over RabbitMQ, [`settings`] what an operator can set. [`XServer`] speaks to the catalogue,
+//! [`messages`] has what goes over RabbitMQ, [`Settings`] what an operator can set. [`XServer`] speaks to the catalogue,
 //! [`edeposit_marc`] reads its records, and [`Aleph`] is the two put together: a handler for a daemon, and a library that
 //! can be called without one.
 //!
 //! ```no_run
-//! use edeposit_aleph::{Aleph, messages::{ISBNQuery, Query}};
+//! use edeposit_aleph::{Aleph, Settings, messages::{ISBNQuery, Query}};
+//! use edeposit_settings::Declared;
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-//! let aleph = Aleph::from_settings()?;
+//! let aleph = Aleph::new(Settings::load()?)?;
 //! let query = Query::ISBNQuery(ISBNQuery { ISBN: "80-251-0225-4".into(), base: None });
 //! println!("{} records", aleph.search(&query).await?.records.len());
 //! # Ok(())
@@ -25,7 +26,7 @@ pub mod messages;
 mod parse;
 mod request;
 mod search;
-pub mod settings;
+mod settings;
 mod xserver;
 
 pub use error::AlephError;
@@ -33,7 +34,7 @@ pub use isbn::is_valid_isbn;
 pub use settings::Settings;
 pub use xserver::{FoundSet, INDEXES, XServer};
 
-use edeposit_amqpdaemon::{Exception, Handler, Sendback};
+use edeposit_amqpdaemon::{Exception, Handler, Sendback, Submodule};
 use edeposit_serializers::Value;
 
 use messages::{CountResult, ISBNToValidate, ISBNValidationResult, Query, Request, Response};
@@ -42,9 +43,6 @@ use messages::{CountResult, ISBNToValidate, ISBNValidationResult, Query, Request
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SetupError {
-    /// The settings are wrong.
-    #[error(transparent)]
-    Settings(#[from] edeposit_settings::Error),
     /// The catalogue's address is none; `***` if a password may be in it.
     #[error("ALEPH_URL: '{0}' is no address of a web server, write http://HOST or https://HOST")]
     Url(String),
@@ -70,14 +68,6 @@ impl Aleph {
     pub fn new(settings: Settings) -> Result<Self, SetupError> {
         let server = XServer::new(&settings)?;
         Ok(Self { settings, server })
-    }
-
-    /// Sets up with the settings found in the files and the environment, see [`settings`].
-    ///
-    /// # Errors
-    /// See [`SetupError`].
-    pub fn from_settings() -> Result<Self, SetupError> {
-        Self::new(Settings::load()?)
     }
 
     /// Answers one request.
@@ -114,6 +104,15 @@ impl Aleph {
                  file it by hand, or send the request again to a release that can.",
             )),
         }
+    }
+}
+
+impl Submodule for Aleph {
+    const NAME: &'static str = "aleph";
+    type Settings = Settings;
+
+    fn set_up(settings: Settings) -> anyhow::Result<Self> {
+        Ok(Self::new(settings)?)
     }
 }
 

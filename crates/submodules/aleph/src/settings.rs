@@ -1,21 +1,4 @@
-//! The settings of this submodule.
-//!
-//! They are in a file of their own: `$HOME/edeposit/aleph.json`, or else `/etc/edeposit/aleph.json`; environment
-//! variables of the same names override them. See [`edeposit_settings::Constants`].
-//!
-//! | name | default | meaning |
-//! |---|---|---|
-//! | `ALEPH_URL` | `http://aleph.nkp.cz` | scheme and host of the catalogue; `/X?...` is appended |
-//! | `ALEPH_DEFAULT_BASE` | `nkc` | logical base searched by a query without `base` |
-//! | `DEFAULT_LIBRARY` | `CZE01` | library of a `DocumentQuery` without one, and of every record found by a search |
-//! | `ALEPH_CONNECT_TIMEOUT` | 10 | seconds to wait for a connection to the catalogue |
-//! | `ALEPH_TIMEOUT` | 60 | seconds one reply of the catalogue may take, from connecting to the last byte |
-//! | `ALEPH_MAX_REPLY` | 16777216 | bytes one reply may have; a record of a search never over 2 MiB |
-//! | `ALEPH_MAX_REQUESTS_PER_SECOND` | 30 | requests per second sent to the catalogue, by all searches together |
-//! | `ALEPH_MAX_RECORDS` | 30 | records handed out for one search, 1000 at most; never over 64 MiB together |
-//! | `ALEPH_EXPORT_URL` | `http://aleph.nkp.cz/aleph-cgi/e-deposit` | web form for filing; not used yet |
-//! | `EDEPOSIT_EXPORT_SIGNATURE` | `edeposit` | who is filing; not used yet |
-//! | `EDEPOSIT_EXPORT_REFERER` | `edeposit` | the page it is filed from; not used yet |
+//! The settings of this submodule, in the file `aleph.json`.
 //!
 //! The original had no limits at all but that of 30 records, which was fixed.
 
@@ -23,28 +6,75 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use edeposit_settings::{Constants, Default as Value, Error, Sources, shown};
+use edeposit_settings::{Constants, Declaration, Declared, Error, Setting, shown_url};
+use reqwest::Url;
 
-const FILE: &str = "aleph.json";
-
-const TABLE: [(&str, Value); 11] = [
-    ("ALEPH_URL", Value::Text("http://aleph.nkp.cz")),
-    ("ALEPH_DEFAULT_BASE", Value::Text("nkc")),
-    ("DEFAULT_LIBRARY", Value::Text("CZE01")),
-    ("ALEPH_CONNECT_TIMEOUT", Value::Integer(10)),
-    ("ALEPH_TIMEOUT", Value::Integer(60)),
-    ("ALEPH_MAX_REPLY", Value::Integer(16 * 1024 * 1024)),
-    ("ALEPH_MAX_REQUESTS_PER_SECOND", Value::Integer(30)),
-    ("ALEPH_MAX_RECORDS", Value::Integer(30)),
-    (
-        "ALEPH_EXPORT_URL",
-        Value::Text("http://aleph.nkp.cz/aleph-cgi/e-deposit"),
+const SETTINGS: &[Setting] = &[
+    Setting::text(
+        "ALEPH_URL",
+        "http://aleph.nkp.cz",
+        "scheme and host of the catalogue; `/X?...` is appended",
+    )
+    .may_hold_login(),
+    Setting::text(
+        "ALEPH_DEFAULT_BASE",
+        "nkc",
+        "logical base searched by a query without `base`",
     ),
-    ("EDEPOSIT_EXPORT_SIGNATURE", Value::Text("edeposit")),
-    ("EDEPOSIT_EXPORT_REFERER", Value::Text("edeposit")),
+    Setting::text(
+        "DEFAULT_LIBRARY",
+        "CZE01",
+        "library of a `DocumentQuery` without one, and of every record found by a search",
+    ),
+    Setting::seconds(
+        "ALEPH_CONNECT_TIMEOUT",
+        10.0,
+        0.001..=86_400.0,
+        "to wait for a connection to the catalogue",
+    ),
+    Setting::seconds(
+        "ALEPH_TIMEOUT",
+        60.0,
+        0.001..=86_400.0,
+        "one reply of the catalogue may take, from connecting to the last byte",
+    ),
+    Setting::bytes(
+        "ALEPH_MAX_REPLY",
+        16 << 20,
+        1024..=1 << 30,
+        "one reply may have; a record of a search never over 2 MiB",
+    ),
+    Setting::integer(
+        "ALEPH_MAX_REQUESTS_PER_SECOND",
+        30,
+        1..=100_000,
+        "sent to the catalogue by all searches together",
+    )
+    .unit("requests per second"),
+    Setting::integer(
+        "ALEPH_MAX_RECORDS",
+        30,
+        1..=1000,
+        "records handed out for one search; never over 64 MiB together",
+    ),
+    Setting::any_text(
+        "ALEPH_EXPORT_URL",
+        "http://aleph.nkp.cz/aleph-cgi/e-deposit",
+        "web form for filing, which this release does not do",
+    )
+    .may_hold_login()
+    .unused(),
+    Setting::any_text("EDEPOSIT_EXPORT_SIGNATURE", "edeposit", "who is filing").unused(),
+    Setting::any_text(
+        "EDEPOSIT_EXPORT_REFERER",
+        "edeposit",
+        "the page it is filed from",
+    )
+    .unused(),
 ];
 
-/// How this submodule reaches the catalogue and what it asks there. The [module](self) has the names and defaults.
+/// How this submodule reaches the catalogue and what it asks there. [`DECLARATION`](Declared::DECLARATION) has the names, defaults and
+/// meanings.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Settings {
     /// `ALEPH_URL`
@@ -65,51 +95,43 @@ pub struct Settings {
     pub max_records: u64,
 }
 
-impl Settings {
-    /// Reads the settings from the files and the environment. What is ignored there is logged as a warning.
-    ///
-    /// # Errors
-    /// The file is no JSON or cannot be read, or a value does not fit its purpose.
-    pub fn load() -> Result<Self, Error> {
-        Self::load_sources(&Sources::of_process(None))
-    }
+impl Declared for Settings {
+    const DECLARATION: &'static Declaration = &Declaration {
+        submodule: "aleph",
+        settings: SETTINGS,
+    };
 
-    /// Reads the settings from somewhere else.
-    ///
-    /// # Errors
-    /// As [`load`](Self::load).
-    pub fn load_sources(sources: &Sources) -> Result<Self, Error> {
-        let constants = Constants::load_sources(FILE, &TABLE, sources)?;
-        for warning in constants.warnings() {
-            tracing::warn!("{warning}");
-        }
+    fn from_constants(constants: &Constants) -> Result<Self, Error> {
         let text = |name| constants.text(name).map(str::to_owned);
-        let seconds = |name| constants.seconds(name, 0.001..=86_400.0);
-        let number = |name, range| constants.integer(name, range).map(i64::unsigned_abs);
-        let rate = number("ALEPH_MAX_REQUESTS_PER_SECOND", 1..=100_000)?;
+        let url = text("ALEPH_URL")?;
+        if !is_web_address(&url) {
+            let what = "no address of a web server; write http://HOST or https://HOST";
+            return Err(constants.unfit("ALEPH_URL", what));
+        }
+        let rate: u32 = constants.integer("ALEPH_MAX_REQUESTS_PER_SECOND")?;
         Ok(Self {
-            url: text("ALEPH_URL")?,
+            url,
             default_base: text("ALEPH_DEFAULT_BASE")?,
             default_library: text("DEFAULT_LIBRARY")?,
-            connect_timeout: seconds("ALEPH_CONNECT_TIMEOUT")?,
-            timeout: seconds("ALEPH_TIMEOUT")?,
-            max_reply: number("ALEPH_MAX_REPLY", 1024..=1 << 30)?
-                .try_into()
-                .unwrap_or(usize::MAX),
-            max_requests_per_second: u32::try_from(rate)
-                .ok()
-                .and_then(NonZeroU32::new)
-                .unwrap_or(NonZeroU32::MIN),
-            max_records: number("ALEPH_MAX_RECORDS", 1..=1000)?,
+            connect_timeout: constants.seconds("ALEPH_CONNECT_TIMEOUT")?,
+            timeout: constants.seconds("ALEPH_TIMEOUT")?,
+            max_reply: constants.integer("ALEPH_MAX_REPLY")?,
+            max_requests_per_second: NonZeroU32::new(rate).unwrap_or(NonZeroU32::MIN),
+            max_records: constants.integer("ALEPH_MAX_RECORDS")?,
         })
     }
+}
+
+/// Can a catalogue be at this address?
+pub(crate) fn is_web_address(url: &str) -> bool {
+    Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
 }
 
 /// The address may have a password in it, and is not shown then.
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settings")
-            .field("url", &shown("ALEPH_URL", &self.url))
+            .field("url", &shown_url(&self.url))
             .field("default_base", &self.default_base)
             .field("default_library", &self.default_library)
             .field("connect_timeout", &self.connect_timeout)
@@ -123,6 +145,8 @@ impl fmt::Debug for Settings {
 
 #[cfg(test)]
 mod tests {
+    use edeposit_settings::Sources;
+
     use super::*;
 
     #[test]
@@ -141,17 +165,20 @@ mod tests {
             ("ALEPH_TIMEOUT", "0.5"),
             ("ALEPH_MAX_REQUESTS_PER_SECOND", "7"),
         ] {
-            sources.env.insert(name.to_owned(), value.into());
+            let name = Settings::DECLARATION.variable(name);
+            sources.env.insert(name, value.into());
         }
         let settings = Settings::load_sources(&sources).unwrap();
         assert_eq!(settings.timeout, Duration::from_millis(500));
         assert_eq!(settings.max_requests_per_second.get(), 7);
 
-        sources
-            .env
-            .insert("ALEPH_MAX_RECORDS".to_owned(), "none".into());
-        let error = Settings::load_sources(&sources).unwrap_err().to_string();
-        assert!(error.contains("ALEPH_MAX_RECORDS"), "{error}");
+        let url = Settings::DECLARATION.variable("ALEPH_URL");
+        sources.env.insert(url, "aleph.nkp.cz".into());
+        assert_eq!(
+            Settings::load_sources(&sources).unwrap_err().to_string(),
+            "EDEPOSIT_ALEPH_ALEPH_URL in the environment: 'aleph.nkp.cz' is no address of a web server; \
+             write http://HOST or https://HOST"
+        );
     }
 
     #[test]

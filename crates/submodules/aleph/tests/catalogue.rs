@@ -6,7 +6,7 @@ use std::time::Duration;
 use edeposit_aleph::messages::{DocumentQuery, GenericQuery, Loose, ParsedInfo, Query, TitleQuery};
 use edeposit_aleph::{Aleph, AlephError, Settings, XServer};
 use edeposit_marc::{Dialect, Record};
-use edeposit_settings::Sources;
+use edeposit_settings::{Declared, Sources};
 use edeposit_testkit::xserver::{self, Catalogue, Fault};
 
 fn settings(server: &xserver::XServer) -> Settings {

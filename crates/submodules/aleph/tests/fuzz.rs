@@ -9,7 +9,7 @@ use edeposit_aleph::messages::Request;
 use edeposit_aleph::{Aleph, Settings};
 use edeposit_amqpdaemon::{React, Sendback};
 use edeposit_serializers::{Value, from_slice, to_vec};
-use edeposit_settings::Sources;
+use edeposit_settings::{Declared, Sources};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -23,7 +23,8 @@ static ALEPH: LazyLock<Aleph> = LazyLock::new(|| {
         ("ALEPH_URL", NOWHERE),
         ("ALEPH_MAX_REQUESTS_PER_SECOND", "100000"),
     ] {
-        sources.env.insert(name.to_owned(), value.into());
+        let name = Settings::DECLARATION.variable(name);
+        sources.env.insert(name, value.into());
     }
     Aleph::new(Settings::load_sources(&sources).unwrap()).unwrap()
 });

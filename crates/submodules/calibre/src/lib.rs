@@ -3,15 +3,16 @@
 //! Publishers hand in books in many formats; the deposit wants them in others. This submodule runs `ebook-convert` of the
 //! package Calibre on a book and returns the converted book with the converter's log.
 //!
-//! [`messages`] has what goes over RabbitMQ, [`settings`] what an operator can set. A book is not to be trusted, and a
+//! [`messages`] has what goes over RabbitMQ, [`Settings`] what an operator can set. A book is not to be trusted, and a
 //! converter that reads dozens of formats even less: each conversion has a directory, a process group and, where
 //! bubblewrap works, a sandbox of its own, and limits on time, memory and space.
 //!
 //! ```no_run
-//! use edeposit_calibre::{Calibre, messages::ConversionRequest};
+//! use edeposit_calibre::{Calibre, Settings, messages::ConversionRequest};
+//! use edeposit_settings::Declared;
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-//! let calibre = Calibre::from_settings()?;
+//! let calibre = Calibre::new(Settings::load()?)?;
 //! let request = ConversionRequest {
 //!     input_format: "txt".into(),
 //!     output_format: "epub".into(),
@@ -31,11 +32,12 @@ mod job_dir;
 mod log;
 pub mod messages;
 mod oeb;
+mod open;
 mod orphans;
 mod output;
 mod removal;
 mod request;
-pub mod settings;
+mod settings;
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -44,12 +46,12 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use edeposit_amqpdaemon::{Exception, Handler, Sendback};
+use edeposit_amqpdaemon::{Exception, Handler, Sendback, Submodule};
 use edeposit_serializers::{Value, to_value};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 pub use formats::{INPUT_FORMATS, OUTPUT_FORMATS};
-pub use settings::Settings;
+pub use settings::{Sandbox, Settings};
 
 use command::Converter;
 use conversion::Converted;
@@ -64,9 +66,6 @@ const CLEAN_WITHIN: Duration = Duration::from_secs(5);
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SetupError {
-    /// The settings are wrong.
-    #[error(transparent)]
-    Settings(#[from] edeposit_settings::Error),
     /// There is no such program.
     #[error(
         "there is no program '{0}': install calibre, or name its ebook-convert in EBOOK_CONVERT"
@@ -120,20 +119,12 @@ impl Calibre {
             );
         }
         Ok(Self {
-            jobs: Arc::new(Semaphore::new(settings.max_jobs)),
+            jobs: Arc::new(Semaphore::new(settings.max_jobs.into())),
             shared: Arc::new(Shared {
                 settings,
                 converter,
             }),
         })
-    }
-
-    /// Sets up with the settings found in the files, see [`settings`].
-    ///
-    /// # Errors
-    /// See [`SetupError`].
-    pub fn from_settings() -> Result<Self, SetupError> {
-        Self::new(Settings::load()?)
     }
 
     /// Converts a book. If the future is dropped, the conversion is ended and nothing is left of it.
@@ -165,6 +156,15 @@ impl Calibre {
     }
 }
 
+impl Submodule for Calibre {
+    const NAME: &'static str = "calibre";
+    type Settings = Settings;
+
+    fn set_up(settings: Settings) -> anyhow::Result<Self> {
+        Ok(Self::new(settings)?)
+    }
+}
+
 impl Handler for Calibre {
     /// JSON as it came: what is wrong with a request is told in the original's order and words.
     type Request = Value;
@@ -172,7 +172,7 @@ impl Handler for Calibre {
 
     /// As many as are converted at once: the other books wait in the queue.
     fn most_at_once(&self) -> Option<u16> {
-        u16::try_from(self.shared.settings.max_jobs).ok()
+        Some(self.shared.settings.max_jobs)
     }
 
     async fn react(

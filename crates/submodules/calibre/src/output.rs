@@ -1,15 +1,14 @@
 //! The converted book, on its way from the converter's directory into the answer: base64 as the original wrote it, with a
 //! line feed after every 80th character.
 
-use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use rustix::fs::{Mode, OFlags};
 
 use crate::oeb;
+use crate::open::open;
 
 /// Bytes that make one line of 80 characters.
 const BYTES_PER_LINE: usize = 60;
@@ -31,16 +30,6 @@ pub(crate) fn encoded(path: &Path, format: &str, limit: u64) -> io::Result<Optio
         return Ok(None);
     }
     wrapped_base64(size, file).map(Some)
-}
-
-/// Opens a regular file. What the converter made in its place (a link to another file, a pipe) is an error.
-pub(crate) fn open(path: &Path) -> io::Result<File> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("it is no regular file"));
-    }
-    Ok(file)
 }
 
 /// The base64 text of the next `size` bytes. Ends with a line feed only if its last line is full.

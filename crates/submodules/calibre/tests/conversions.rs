@@ -7,7 +7,7 @@ use std::io::Write;
 use std::process::Command;
 
 use common::{CZECH, World, book};
-use edeposit_calibre::settings::Sandbox;
+use edeposit_calibre::Sandbox;
 
 /// In the sandbox and without: a Czech text by way of EPUB to a PDF that opens and holds the text.
 ///

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use common::{World, book};
-use edeposit_calibre::settings::Sandbox;
+use edeposit_calibre::Sandbox;
 
 /// Writes a book as the converter does.
 const WRITE: &str = r#"echo "EPUB output written to $2"; echo book >"$2""#;
@@ -225,6 +225,7 @@ async fn conversions_run_concurrently_up_to_the_limit() {
 #[test]
 fn what_is_missing_is_told_at_the_start() {
     use edeposit_calibre::{Calibre, Settings};
+    use edeposit_settings::Declared;
     let mut settings = Settings::load_sources(&edeposit_settings::Sources::none()).unwrap();
     settings.sandbox = Sandbox::Off;
     settings.ebook_convert = "no-such-converter".to_owned();

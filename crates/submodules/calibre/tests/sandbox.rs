@@ -7,7 +7,7 @@ use std::fs;
 use std::time::Duration;
 
 use common::{World, book};
-use edeposit_calibre::settings::Sandbox;
+use edeposit_calibre::Sandbox;
 
 /// Writes a book as the converter does.
 const WRITE: &str = r#"echo "EPUB output written to $2"; echo book >"$2""#;

@@ -6,15 +6,16 @@
 //! The address comes from a caller, so it may lead anywhere: only http and https are spoken, only to the public internet
 //! unless the settings say otherwise, and every answer is bounded in size and time.
 //!
-//! [`messages`] has what goes over RabbitMQ, [`settings`] what an operator can set. [`Downloader`] is a handler for a
+//! [`messages`] has what goes over RabbitMQ, [`Settings`] what an operator can set. [`Downloader`] is a handler for a
 //! daemon, and a library that can be called without one.
 //!
 //! ```no_run
-//! use edeposit_downloader::Downloader;
+//! use edeposit_downloader::{Downloader, Settings};
 //! use edeposit_serializers::Base64;
+//! use edeposit_settings::Declared;
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-//! let downloader = Downloader::from_settings()?;
+//! let downloader = Downloader::new(Settings::load()?)?;
 //! let base64 = downloader.download(Some("http://knihy.example/dil1.pdf")).await?;
 //! std::fs::write("dil1.pdf", Base64::decode(&base64)?.0)?;
 //! # Ok(())
@@ -28,7 +29,7 @@ mod existence;
 mod lookup;
 pub mod messages;
 mod progress;
-pub mod settings;
+mod settings;
 mod web;
 
 pub use error::DownloadError;
@@ -39,11 +40,10 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use edeposit_amqpdaemon::{Exception, Handler, Sendback};
+use edeposit_amqpdaemon::{Exception, Handler, Sendback, Submodule};
 use indexmap::IndexMap;
 use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use reqwest::{Method, Url};
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use error::server;
@@ -55,9 +55,6 @@ use web::{Ask, Web, check_status, parse, shown};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SetupError {
-    /// The settings are wrong.
-    #[error(transparent)]
-    Settings(#[from] edeposit_settings::Error),
     /// The certificate authorities cannot be read.
     #[error("CA_FILE {path}: {reason}", path = .path.display())]
     CaFile {
@@ -77,7 +74,6 @@ pub enum SetupError {
 pub struct Downloader {
     web: Web,
     settings: Settings,
-    jobs: Semaphore,
 }
 
 impl Downloader {
@@ -96,17 +92,8 @@ impl Downloader {
     pub fn with_lookup(settings: Settings, lookup: Arc<dyn Lookup>) -> Result<Self, SetupError> {
         Ok(Self {
             web: Web::new(&settings, lookup)?,
-            jobs: Semaphore::new(settings.max_jobs),
             settings,
         })
-    }
-
-    /// Sets up with the settings found in the files and the environment, see [`settings`].
-    ///
-    /// # Errors
-    /// See [`SetupError`].
-    pub fn from_settings() -> Result<Self, SetupError> {
-        Self::new(Settings::load()?)
     }
 
     /// Fetches a file, in base64.
@@ -151,8 +138,6 @@ impl Downloader {
 
     /// The headers of a file, or `None` if there is none, or no such server.
     pub async fn exists(&self, url: Option<&str>) -> Option<IndexMap<String, String>> {
-        // it is never closed
-        let _turn = self.jobs.acquire().await;
         let follow = self.settings.head_follows_redirects;
         let asking = existence::headers(&self.web, url, follow);
         match timeout(self.settings.total_timeout, asking).await {
@@ -173,8 +158,6 @@ impl Downloader {
         progress: Option<(u64, &Sendback)>,
     ) -> Result<String, Exception> {
         let first = parse(url)?;
-        // it is never closed
-        let _turn = self.jobs.acquire().await;
         let asked = shown(&first);
         let name = server(&first);
         let fetching = async {
@@ -206,9 +189,22 @@ impl Downloader {
     }
 }
 
+impl Submodule for Downloader {
+    const NAME: &'static str = "downloader";
+    type Settings = Settings;
+
+    fn set_up(settings: Settings) -> anyhow::Result<Self> {
+        Ok(Self::new(settings)?)
+    }
+}
+
 impl Handler for Downloader {
     type Request = Request;
     type Response = Response;
+
+    fn most_at_once(&self) -> Option<u16> {
+        Some(self.settings.max_jobs)
+    }
 
     async fn react(&self, request: Request, sendback: Sendback) -> Result<Response, Exception> {
         let (url, b64_data) = match request {

@@ -1,49 +1,83 @@
-//! The settings of this submodule.
-//!
-//! They are in a file of their own: `$HOME/edeposit/downloader.json`, or else `/etc/edeposit/downloader.json`; environment
-//! variables of the same names override them. A value of a wrong type is refused. See [`edeposit_settings::Constants`].
-//!
-//! | name | default | meaning |
-//! |---|---|---|
-//! | `CONNECT_TIMEOUT` | 10 | seconds to a connection, DNS and TLS included |
-//! | `READ_TIMEOUT` | 30 | seconds the server may be silent |
-//! | `TOTAL_TIMEOUT` | 570 | seconds for the whole request with all redirects; must be below `RABBITMQ_DOWNER_HANDLER_TIMEOUT`, which is 600 |
-//! | `MAX_SIZE` | 94371840 | bytes a file may have, unpacked; in base64 it must fit the broker's `max_message_size` |
-//! | `MAX_REDIRECTS` | 30 | how many times a server may send us on |
-//! | `HEAD_FOLLOWS_REDIRECTS` | true | false: for `CheckExistence` every redirect is a file that exists, as in the original |
-//! | `ALLOW_PRIVATE_ADDRESSES` | false | true: the own network may be contacted: loopback, private, link-local and so on |
-//! | `ALLOWED_NETWORKS` | | networks that may be contacted all the same, such as `["10.1.0.0/16"]` |
-//! | `DENIED_NETWORKS` | | networks that may never be; they win |
-//! | `USER_AGENT` | `edeposit-downloader/<version>` | what we call ourselves |
-//! | `CA_FILE` | | PEM file of further certificate authorities |
-//! | `MAX_JOBS` | 8 | downloads at once; more wait |
+//! The settings of this submodule, in the file `downloader.json`.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use edeposit_settings::{Constants, Default as Value, Error, Sources};
+use edeposit_settings::{Constants, Declaration, Declared, Error, Setting};
 use ipnet::IpNet;
+use reqwest::header::HeaderValue;
 
-const FILE: &str = "downloader.json";
-
-const USER_AGENT: &str = concat!("edeposit-downloader/", env!("CARGO_PKG_VERSION"));
-
-const TABLE: [(&str, Value); 12] = [
-    ("CONNECT_TIMEOUT", Value::Integer(10)),
-    ("READ_TIMEOUT", Value::Integer(30)),
-    ("TOTAL_TIMEOUT", Value::Integer(570)),
-    ("MAX_SIZE", Value::Integer(90 * 1024 * 1024)),
-    ("MAX_REDIRECTS", Value::Integer(30)),
-    ("HEAD_FOLLOWS_REDIRECTS", Value::Flag(true)),
-    ("ALLOW_PRIVATE_ADDRESSES", Value::Flag(false)),
-    ("ALLOWED_NETWORKS", Value::List),
-    ("DENIED_NETWORKS", Value::List),
-    ("USER_AGENT", Value::Text(USER_AGENT)),
-    ("CA_FILE", Value::Text("")),
-    ("MAX_JOBS", Value::Integer(8)),
+const SETTINGS: &[Setting] = &[
+    Setting::seconds(
+        "CONNECT_TIMEOUT",
+        10.0,
+        0.001..=86_400.0,
+        "to a connection, DNS and TLS included",
+    ),
+    Setting::seconds(
+        "READ_TIMEOUT",
+        30.0,
+        0.001..=86_400.0,
+        "the server may be silent",
+    ),
+    Setting::seconds(
+        "TOTAL_TIMEOUT",
+        570.0,
+        0.001..=86_400.0,
+        "for the whole, redirects included; must be below `RABBITMQ_DOWNER_HANDLER_TIMEOUT` (600)",
+    ),
+    Setting::bytes(
+        "MAX_SIZE",
+        90 << 20,
+        1..=1 << 31,
+        "of a file, unpacked. In base64, a third larger, it must fit RabbitMQ's `max_message_size` (128 MiB before \
+         RabbitMQ 4, then 16)",
+    ),
+    Setting::integer(
+        "MAX_REDIRECTS",
+        30,
+        0..=100,
+        "how many times a server may send us on",
+    ),
+    Setting::flag(
+        "HEAD_FOLLOWS_REDIRECTS",
+        true,
+        "`false`: for `CheckExistence` every redirect is a file, as in the original",
+    ),
+    Setting::flag(
+        "ALLOW_PRIVATE_ADDRESSES",
+        false,
+        "`true`: the own network may be contacted: loopback, private, link-local and so on",
+    ),
+    Setting::list(
+        "ALLOWED_NETWORKS",
+        "networks that may be contacted all the same: `[\"10.1.0.0/16\"]`",
+    ),
+    Setting::list(
+        "DENIED_NETWORKS",
+        "networks that may never be contacted; they win",
+    ),
+    Setting::text(
+        "USER_AGENT",
+        concat!("edeposit-downloader/", env!("CARGO_PKG_VERSION")),
+        "what the downloader calls itself",
+    ),
+    Setting::optional_path(
+        "CA_FILE",
+        "",
+        "PEM file of certificate authorities to trust beside the system's",
+    ),
+    Setting::integer(
+        "MAX_JOBS",
+        8,
+        1..=1000,
+        "requests carried out at once, if `RABBITMQ_DOWNER_PREFETCH` (8) is not less; a file needs up to about four times \
+         its size in memory while it is sent",
+    ),
 ];
 
-/// How this submodule fetches, and from where. The [module](self) has the names and defaults.
+/// How this submodule fetches, and from where. [`DECLARATION`](Declared::DECLARATION) has the names, defaults and
+/// meanings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// `CONNECT_TIMEOUT`
@@ -69,70 +103,59 @@ pub struct Settings {
     /// `CA_FILE`
     pub ca_file: Option<PathBuf>,
     /// `MAX_JOBS`
-    pub max_jobs: usize,
+    pub max_jobs: u16,
 }
 
-impl Settings {
-    /// Reads the settings from the files and the environment. What is ignored there is logged as a warning.
-    ///
-    /// # Errors
-    /// The file is no JSON or cannot be read, or a value does not fit its purpose.
-    pub fn load() -> Result<Self, Error> {
-        Self::load_sources(&Sources::of_process(None))
-    }
+impl Declared for Settings {
+    const DECLARATION: &'static Declaration = &Declaration {
+        submodule: "downloader",
+        settings: SETTINGS,
+    };
 
-    /// Reads the settings from somewhere else.
-    ///
-    /// # Errors
-    /// As [`load`](Self::load).
-    pub fn load_sources(sources: &Sources) -> Result<Self, Error> {
-        let mut constants = Constants::load_sources(FILE, &TABLE, sources)?;
-        constants.refuse_unusable()?;
-        for warning in constants.warnings() {
-            tracing::warn!("{warning}");
+    fn from_constants(constants: &Constants) -> Result<Self, Error> {
+        let user_agent = constants.text("USER_AGENT")?;
+        if HeaderValue::from_str(user_agent).is_err() {
+            return Err(constants.unfit("USER_AGENT", "no text for an HTTP header"));
         }
-        let seconds = |name| constants.seconds(name, 0.001..=86_400.0);
-        let number = |name, range| constants.integer(name, range).map(i64::unsigned_abs);
-        let small = |name, range| {
-            number(name, range).map(|number| usize::try_from(number).unwrap_or(usize::MAX))
-        };
-        let networks = |name| {
-            let list = constants.list(name)?;
-            list.into_iter()
-                .map(|network| {
-                    network.parse::<IpNet>().map_err(|_| {
-                        let problem = format!("'{network}' is no network such as 10.1.0.0/16");
-                        constants.invalid(name, &problem)
-                    })
-                })
-                .collect::<Result<Vec<_>, Error>>()
-        };
         Ok(Self {
-            connect_timeout: seconds("CONNECT_TIMEOUT")?,
-            read_timeout: seconds("READ_TIMEOUT")?,
-            total_timeout: seconds("TOTAL_TIMEOUT")?,
-            max_size: number("MAX_SIZE", 1..=1 << 31)?,
-            max_redirects: small("MAX_REDIRECTS", 0..=100)?,
+            connect_timeout: constants.seconds("CONNECT_TIMEOUT")?,
+            read_timeout: constants.seconds("READ_TIMEOUT")?,
+            total_timeout: constants.seconds("TOTAL_TIMEOUT")?,
+            max_size: constants.integer("MAX_SIZE")?,
+            max_redirects: constants.integer("MAX_REDIRECTS")?,
             head_follows_redirects: constants.flag("HEAD_FOLLOWS_REDIRECTS")?,
             allow_private_addresses: constants.flag("ALLOW_PRIVATE_ADDRESSES")?,
-            allowed_networks: networks("ALLOWED_NETWORKS")?,
-            denied_networks: networks("DENIED_NETWORKS")?,
-            user_agent: constants.text("USER_AGENT")?.to_owned(),
-            ca_file: constants.path("CA_FILE")?,
-            max_jobs: small("MAX_JOBS", 1..=1000)?,
+            allowed_networks: networks(constants, "ALLOWED_NETWORKS")?,
+            denied_networks: networks(constants, "DENIED_NETWORKS")?,
+            user_agent: user_agent.to_owned(),
+            ca_file: constants.optional_path("CA_FILE")?,
+            max_jobs: constants.integer("MAX_JOBS")?,
         })
     }
 }
 
+fn networks(constants: &Constants, name: &str) -> Result<Vec<IpNet>, Error> {
+    let network = |text: &str| {
+        text.parse().map_err(|_| {
+            let problem = format!("'{text}' is no network such as 10.1.0.0/16");
+            constants.invalid(name, &problem)
+        })
+    };
+    constants.list(name)?.into_iter().map(network).collect()
+}
+
 #[cfg(test)]
 mod tests {
+    use edeposit_settings::Sources;
+
     use super::*;
 
     #[test]
     fn networks_are_lists_and_must_be_networks() {
         let load = |name: &str, value: &str| {
             let mut sources = Sources::none();
-            sources.env.insert(name.to_owned(), value.into());
+            let variable = Settings::DECLARATION.variable(name);
+            sources.env.insert(variable, value.into());
             Settings::load_sources(&sources)
         };
         let settings = load("ALLOWED_NETWORKS", "10.1.0.0/16, fd00::/8").unwrap();
@@ -143,12 +166,7 @@ mod tests {
                 .unwrap()
                 .allow_private_addresses
         );
-        for (name, value) in [
-            ("DENIED_NETWORKS", "10.1.0.0"),
-            ("ALLOW_PRIVATE_ADDRESSES", "maybe"),
-            ("MAX_SIZE", "0"),
-            ("CA_FILE", "ca.pem"),
-        ] {
+        for (name, value) in [("DENIED_NETWORKS", "10.1.0.0"), ("USER_AGENT", "a\nb")] {
             let error = load(name, value).unwrap_err().to_string();
             assert!(error.contains(name), "{error}");
         }

@@ -196,7 +196,7 @@ impl AsFd for Home {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use edeposit_settings::Sources;
+    use edeposit_settings::{Declared, Sources};
     use std::fs;
     use std::os::unix::fs::{MetadataExt, symlink};
 

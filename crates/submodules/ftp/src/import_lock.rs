@@ -75,7 +75,7 @@ fn make(directory: &Path, mode: u32) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use edeposit_settings::Sources;
+    use edeposit_settings::{Declared, Sources};
 
     #[test]
     fn one_at_a_time() {

@@ -14,6 +14,7 @@
 //! Everything here blocks: in async code it belongs in `spawn_blocking`.
 
 mod accounts;
+mod ebook_encoding;
 mod error;
 mod home;
 mod import_lock;
@@ -21,10 +22,11 @@ mod lock;
 mod name;
 mod owner;
 mod passwd;
-pub mod settings;
+mod settings;
 mod switches;
 
 pub use accounts::Accounts;
+pub use ebook_encoding::EbookEncoding;
 pub use error::Error;
 pub use home::{Home, open_data_path};
 pub use import_lock::ImportLock;

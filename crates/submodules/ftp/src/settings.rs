@@ -1,93 +1,123 @@
-//! The settings of both FTP daemons.
-//!
-//! They are in `$HOME/edeposit/ftp.json`, or else `/etc/edeposit/ftp.json`. Unlike other submodules' they are not taken from
-//! the environment: `LOG_FILE` or `DATA_PATH` there may well mean something else, and directories below `DATA_PATH` are
-//! removed as root. A value of a wrong type is refused.
-//!
-//! | name | default | meaning |
-//! |---|---|---|
-//! | `CONF_PATH` | `/etc/proftpd/` | directory of ProFTPD's configuration |
-//! | `LOG_PATH` | `/var/log/proftpd/` | directory of its logs |
-//! | `DATA_PATH` | `/home/ftp/` | parent of all homes |
-//! | `SERVER_ADDRESS` | `localhost` | accepted; used by tests only |
-//! | `CONF_FILE` | `CONF_PATH` + `proftpd.conf` | main configuration |
-//! | `LOGIN_FILE` | `CONF_PATH` + `ftpd.passwd` | password file |
-//! | `MODULES_FILE` | `CONF_PATH` + `modules.conf` | accepted, without effect |
-//! | `LOG_FILE` | `LOG_PATH` + `extended.log` | log of what users did |
-//! | `LOCK_FILENAME` | `delete_me_to_import_files.txt` | deleting this file in the home starts an import |
-//! | `USER_ERROR_LOG` | `error.log.txt` | error report in the home |
-//! | `USER_IMPORT_LOG` | `import.log.txt` | import report in the home |
-//! | `LOCK_FILE_CONTENT` | a sentence in English and one in Czech | what is in the lock file |
-//! | `SAME_NAME_DIR_PAIRING`, `SAME_DIR_PAIRING`, `ISBN_PAIRING`, `CREATE_IMPORT_LOG`, `LEAVE_BAD_FILES` | true | see [`Switches`] |
-//! | `LOCK_ONLY_IN_HOME` | true | a lock file counts only directly in the home |
-//! | `PROFTPD_USERS_GID` | 2000 | uid and gid of every FTP account |
-//! | `STATE_PATH` | `/var/lib/edeposit/ftp_monitord/` | position in the log, imports under way, and locks of both daemons |
-//! | `EBOOK_ENCODING` | `base64` | how e-books are sent: `base64` or `text` |
-//! | `MAX_MESSAGE_SIZE` | 100000000 | largest message, bytes |
-//! | `SCAN_INTERVAL` | 60 | seconds between looks for homes without lock file |
+//! The settings of both FTP daemons, in the file `ftp.json`.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use edeposit_settings::{Constants, Default as Value, Error, Sources};
+use edeposit_settings::{Constants, Declaration, Declared, Error, Setting};
 
-use crate::{Switches, UserName};
-
-const FILE: &str = "ftp.json";
+use crate::{EbookEncoding, Switches, UserName};
 
 const LOCK_FILE_CONTENT: &str = "Delete this file when all your files are uploaded: they are then imported.\n\
     Smazte tento soubor, az budou vsechny Vase soubory nahrane: pote budou zpracovany.\n";
 
-const TABLE: [(&str, Value); 23] = [
-    ("CONF_PATH", Value::Text("/etc/proftpd/")),
-    ("LOG_PATH", Value::Text("/var/log/proftpd/")),
-    ("DATA_PATH", Value::Text("/home/ftp/")),
-    ("SERVER_ADDRESS", Value::Text("localhost")),
-    ("CONF_FILE", Value::Text("")),
-    ("LOGIN_FILE", Value::Text("")),
-    ("MODULES_FILE", Value::Text("")),
-    ("LOG_FILE", Value::Text("")),
-    (
-        "LOCK_FILENAME",
-        Value::Text("delete_me_to_import_files.txt"),
+const SETTINGS: &[Setting] = &[
+    Setting::path(
+        "CONF_PATH",
+        "/etc/proftpd/",
+        "directory of ProFTPD's configuration",
     ),
-    ("USER_ERROR_LOG", Value::Text("error.log.txt")),
-    ("USER_IMPORT_LOG", Value::Text("import.log.txt")),
-    ("LOCK_FILE_CONTENT", Value::Text(LOCK_FILE_CONTENT)),
-    ("SAME_NAME_DIR_PAIRING", Value::Flag(true)),
-    ("SAME_DIR_PAIRING", Value::Flag(true)),
-    ("ISBN_PAIRING", Value::Flag(true)),
-    ("LOCK_ONLY_IN_HOME", Value::Flag(true)),
-    ("CREATE_IMPORT_LOG", Value::Flag(true)),
-    ("LEAVE_BAD_FILES", Value::Flag(true)),
-    ("PROFTPD_USERS_GID", Value::Integer(2000)),
-    ("STATE_PATH", Value::Text("/var/lib/edeposit/ftp_monitord/")),
-    ("EBOOK_ENCODING", Value::Text("base64")),
-    ("MAX_MESSAGE_SIZE", Value::Integer(100_000_000)),
-    ("SCAN_INTERVAL", Value::Integer(60)),
+    Setting::path("LOG_PATH", "/var/log/proftpd/", "directory of its logs"),
+    Setting::path("DATA_PATH", "/home/ftp/", "parent of all homes"),
+    Setting::any_text("SERVER_ADDRESS", "localhost", "for the original's tests").unused(),
+    Setting::optional_path(
+        "CONF_FILE",
+        "",
+        "main configuration; if it is not set, `CONF_PATH` + `proftpd.conf`",
+    ),
+    Setting::optional_path(
+        "LOGIN_FILE",
+        "",
+        "the password file, no link; if it is not set, `CONF_PATH` + `ftpd.passwd`",
+    ),
+    Setting::any_text("MODULES_FILE", "", "no module has to be loaded").unused(),
+    Setting::optional_path(
+        "LOG_FILE",
+        "",
+        "log of what users did; if it is not set, `LOG_PATH` + `extended.log`",
+    ),
+    Setting::text(
+        "LOCK_FILENAME",
+        "delete_me_to_import_files.txt",
+        "name of the lock file; deleting this file in the home starts an import",
+    ),
+    Setting::text(
+        "USER_ERROR_LOG",
+        "error.log.txt",
+        "name of the error report in the home",
+    ),
+    Setting::text(
+        "USER_IMPORT_LOG",
+        "import.log.txt",
+        "name of the import report in the home",
+    ),
+    Setting::any_text(
+        "LOCK_FILE_CONTENT",
+        LOCK_FILE_CONTENT,
+        "what is in the lock file",
+    ),
+    Setting::flag(
+        "SAME_NAME_DIR_PAIRING",
+        true,
+        "global value of a user's switch: pair files of one name in one directory",
+    ),
+    Setting::flag(
+        "SAME_DIR_PAIRING",
+        true,
+        "likewise: pair the two files of a directory that holds just two",
+    ),
+    Setting::flag(
+        "ISBN_PAIRING",
+        true,
+        "likewise: pair files named by the same valid ISBN anywhere in the home",
+    ),
+    Setting::flag(
+        "LOCK_ONLY_IN_HOME",
+        true,
+        "a lock file counts only directly in the home",
+    ),
+    Setting::flag(
+        "CREATE_IMPORT_LOG",
+        true,
+        "global value of a user's switch: write the import report",
+    ),
+    Setting::flag(
+        "LEAVE_BAD_FILES",
+        true,
+        "likewise: keep metadata files that could not be parsed",
+    ),
+    Setting::integer(
+        "PROFTPD_USERS_GID",
+        2000,
+        1..=u32::MAX as i64 - 1,
+        "uid and gid of every FTP account",
+    ),
+    Setting::path(
+        "STATE_PATH",
+        "/var/lib/edeposit/ftp_monitord/",
+        "position in the log, imports under way, and the locks of both daemons; keep it over restarts",
+    ),
+    Setting::word(
+        "EBOOK_ENCODING",
+        "base64",
+        &["base64", "text"],
+        "how e-books are sent; `text` is the original's form",
+    ),
+    Setting::bytes(
+        "MAX_MESSAGE_SIZE",
+        100_000_000,
+        1024..=512 << 20,
+        "largest message that is sent; RabbitMQ 4 takes 16 MiB unless configured otherwise, before it took 128 MiB",
+    ),
+    Setting::seconds(
+        "SCAN_INTERVAL",
+        60.0,
+        1.0..=86_400.0,
+        "between looks for homes without lock file",
+    ),
 ];
 
-/// How an e-book's bytes become a JSON string (`EBOOK_ENCODING`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EbookEncoding {
-    /// Always base64.
-    Base64,
-    /// As they are, if they are UTF-8: the original's form.
-    Text,
-}
-
-impl EbookEncoding {
-    /// As it is written in the settings and in the header `ebook_encoding`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Base64 => "base64",
-            Self::Text => "text",
-        }
-    }
-}
-
-/// The settings. The [module](self) has the names and defaults.
+/// The settings. [`DECLARATION`](Declared::DECLARATION) has the names, defaults and
+/// meanings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// `CONF_PATH`
@@ -126,45 +156,22 @@ pub struct Settings {
     pub scan_interval: Duration,
 }
 
-impl Settings {
-    /// Reads the settings. What is ignored in them is logged as a warning.
-    ///
-    /// # Errors
-    /// The file is no JSON or cannot be read, or a value does not fit its purpose.
-    pub fn load() -> Result<Self, Error> {
-        Self::load_sources(&Sources::of_process(None))
-    }
-
-    /// Reads the settings from somewhere else. The environment is left out of account.
-    ///
-    /// # Errors
-    /// As [`load`](Self::load).
-    pub fn load_sources(sources: &Sources) -> Result<Self, Error> {
-        let mut sources = sources.clone();
-        sources.env.clear();
-        let mut constants = Constants::load_sources(FILE, &TABLE, &sources)?;
-        constants.refuse_unusable()?;
-        for warning in constants.warnings() {
-            tracing::warn!("{warning}");
-        }
-        Self::from_constants(&constants)
-    }
+impl Declared for Settings {
+    const DECLARATION: &'static Declaration = &Declaration {
+        submodule: "ftp",
+        settings: SETTINGS,
+    };
 
     fn from_constants(constants: &Constants) -> Result<Self, Error> {
         let conf_path = path(constants, "CONF_PATH")?;
         let log_path = path(constants, "LOG_PATH")?;
-        let below = |name, directory: &PathBuf, file| match constants.get(name) {
-            None | Some("") => Ok(directory.join(file)),
+        let below = |name, directory: &PathBuf, file| match constants.optional_path(name)? {
+            None => Ok(directory.join(file)),
             Some(_) => path(constants, name),
         };
-        let number = |name, low, high| constants.integer(name, low..=high);
-        let users_gid = number("PROFTPD_USERS_GID", 1, i64::from(u32::MAX) - 1)?;
-        let scan_interval = number("SCAN_INTERVAL", 1, 86_400)?;
-        let max_message_size = number("MAX_MESSAGE_SIZE", 1024, 512 * 1024 * 1024)?;
         let ebook_encoding = match constants.text("EBOOK_ENCODING")? {
-            "base64" => EbookEncoding::Base64,
             "text" => EbookEncoding::Text,
-            _ => return Err(constants.invalid("EBOOK_ENCODING", "write base64 or text")),
+            _ => EbookEncoding::Base64,
         };
         Ok(Self {
             conf_file: below("CONF_FILE", &conf_path, "proftpd.conf")?,
@@ -174,10 +181,7 @@ impl Settings {
             lock_filename: file_name(constants, "LOCK_FILENAME")?,
             user_error_log: file_name(constants, "USER_ERROR_LOG")?,
             user_import_log: file_name(constants, "USER_IMPORT_LOG")?,
-            lock_file_content: constants
-                .get("LOCK_FILE_CONTENT")
-                .unwrap_or_default()
-                .to_owned(),
+            lock_file_content: constants.text("LOCK_FILE_CONTENT")?.to_owned(),
             switches: Switches {
                 same_name_dir_pairing: constants.flag("SAME_NAME_DIR_PAIRING")?,
                 same_dir_pairing: constants.flag("SAME_DIR_PAIRING")?,
@@ -186,16 +190,18 @@ impl Settings {
                 leave_bad_files: constants.flag("LEAVE_BAD_FILES")?,
             },
             lock_only_in_home: constants.flag("LOCK_ONLY_IN_HOME")?,
-            users_gid: u32::try_from(users_gid).unwrap_or(u32::MAX),
+            users_gid: constants.integer("PROFTPD_USERS_GID")?,
             state_path: path(constants, "STATE_PATH")?,
             ebook_encoding,
-            max_message_size: usize::try_from(max_message_size).unwrap_or(usize::MAX),
-            scan_interval: Duration::from_secs(scan_interval.unsigned_abs()),
+            max_message_size: constants.integer("MAX_MESSAGE_SIZE")?,
+            scan_interval: constants.seconds("SCAN_INTERVAL")?,
             conf_path,
             log_path,
         })
     }
+}
 
+impl Settings {
     /// A user's home.
     #[must_use]
     pub fn home(&self, user: &UserName) -> PathBuf {
@@ -205,13 +211,14 @@ impl Settings {
 
 /// An absolute path without characters that mean something in the password file or in ProFTPD's configuration.
 fn path(constants: &Constants, name: &str) -> Result<PathBuf, Error> {
-    let text = constants.text(name)?;
-    if text.contains(|c: char| c.is_control() || matches!(c, ':' | '"' | '%' | '\\')) {
+    if constants
+        .text(name)?
+        .contains(|c: char| c.is_control() || matches!(c, ':' | '"' | '%' | '\\'))
+    {
         let problem = "a path with ':', '\"', '%', '\\' or a control character cannot be used";
         return Err(constants.invalid(name, problem));
     }
-    let path = constants.path(name)?;
-    path.ok_or_else(|| constants.invalid(name, "it is empty"))
+    constants.path(name)
 }
 
 /// The plain name of a file in a home.
@@ -225,16 +232,17 @@ fn file_name(constants: &Constants, name: &str) -> Result<String, Error> {
 
 #[cfg(test)]
 mod tests {
+    use edeposit_settings::Sources;
+
     use super::*;
 
     fn load(settings: &str) -> Result<Settings, Error> {
         let home = tempfile::tempdir().unwrap();
         let directory = home.path().join("edeposit");
         std::fs::create_dir(&directory).unwrap();
-        std::fs::write(directory.join(FILE), settings).unwrap();
+        std::fs::write(directory.join("ftp.json"), settings).unwrap();
         let mut sources = Sources::none();
         sources.home = Some(home.path().to_owned());
-        sources.env.insert("DATA_PATH".to_owned(), "/data".into());
         Settings::load_sources(&sources)
     }
 

@@ -4,7 +4,7 @@
 //! messages; they are lines of ProFTPD's password file, and directories below one parent. ProFTPD reads that file at each
 //! login, so whatever is changed here is in force at once, without a signal to the server.
 //!
-//! [`messages`] has what goes over RabbitMQ, [`edeposit_ftp::settings`] what an operator can set. [`Manager`] carries
+//! [`messages`] has what goes over RabbitMQ, [`edeposit_ftp::Settings`] what an operator can set. [`Manager`] carries
 //! requests out and can be called without a broker; [`FtpManager`] is the handler for a daemon.
 
 mod error;
@@ -18,7 +18,7 @@ pub use manager::Manager;
 
 use std::sync::Arc;
 
-use edeposit_amqpdaemon::{Exception, Handler, Sendback};
+use edeposit_amqpdaemon::{Exception, Handler, Sendback, Submodule};
 use edeposit_ftp::Settings;
 use tokio::task::spawn_blocking;
 
@@ -38,13 +38,14 @@ impl FtpManager {
             manager: Arc::new(Manager::new(settings)),
         }
     }
+}
 
-    /// Sets up with the settings found in the files, see [`edeposit_ftp::settings`].
-    ///
-    /// # Errors
-    /// The settings are wrong.
-    pub fn from_settings() -> Result<Self, edeposit_settings::Error> {
-        Ok(Self::new(Settings::load()?))
+impl Submodule for FtpManager {
+    const NAME: &'static str = "ftp";
+    type Settings = Settings;
+
+    fn set_up(settings: Settings) -> anyhow::Result<Self> {
+        Ok(Self::new(settings))
     }
 }
 

@@ -206,7 +206,7 @@ fn sync_directory(path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use edeposit_settings::Sources;
+    use edeposit_settings::{Declared, Sources};
 
     #[test]
     fn what_was_written_is_read() {

@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 
 use base64::engine::general_purpose::STANDARD;
 use base64::write::EncoderWriter;
-use edeposit_ftp::settings::EbookEncoding;
+use edeposit_ftp::EbookEncoding;
 use edeposit_serializers::Error;
 
 use crate::messages::MetadataFile;

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::io::Read;
 
-use edeposit_ftp::settings::EbookEncoding;
+use edeposit_ftp::EbookEncoding;
 use edeposit_ftp::{Error, Settings, Switches};
 
 use crate::decode::{self, LARGEST};

@@ -86,7 +86,7 @@ fn normalise(path: &Path) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use edeposit_settings::Sources;
+    use edeposit_settings::{Declared, Sources};
 
     fn settings() -> Settings {
         Settings::load_sources(&Sources::none()).unwrap()

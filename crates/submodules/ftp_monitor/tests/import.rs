@@ -9,7 +9,7 @@ use edeposit_ftp::{Settings, UserName};
 use edeposit_ftp_monitor::messages::{ImportRequest, Item};
 use edeposit_ftp_monitor::trigger::Trigger;
 use edeposit_ftp_monitor::{Outcome, Publisher, import};
-use edeposit_settings::Sources;
+use edeposit_settings::{Declared, Sources};
 use tempfile::TempDir;
 
 /// Takes so many messages, and refuses the others.

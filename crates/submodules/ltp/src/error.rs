@@ -85,10 +85,6 @@ pub enum LtpError {
         errno: Errno,
     },
 
-    /// The settings are wrong.
-    #[error(transparent)]
-    Settings(#[from] edeposit_settings::Error),
-
     /// The caller's time is up, or the daemon ends: nobody waits for the package any more.
     #[error("The export was given up: its time was up, or the daemon stops.")]
     GivenUp,

@@ -7,14 +7,15 @@
 //! The archive never sees half a package. It is built under a temporary name beside its final place and renamed when all
 //! of it has reached the disk; a package of an earlier export is exchanged in the same single step.
 //!
-//! [`messages`] has what goes over RabbitMQ, [`settings`] what an operator can set. [`Ltp`] is a handler for a daemon, and a
+//! [`messages`] has what goes over RabbitMQ, [`Settings`] what an operator can set. [`Ltp`] is a handler for a daemon, and a
 //! library that can be called without one.
 //!
 //! ```no_run
-//! use edeposit_ltp::Ltp;
+//! use edeposit_ltp::{Ltp, Settings};
+//! use edeposit_settings::Declared;
 //!
 //! # fn run() -> Result<(), Box<dyn std::error::Error>> {
-//! let ltp = Ltp::from_settings()?;
+//! let ltp = Ltp::new(Settings::load()?)?;
 //! let state = ltp.track("6f1c2d34-5e67-4a89-9b01-23456789abcd")?;
 //! println!("taken over: {}, state: {}", state.exported, state.error);
 //! # Ok(())
@@ -31,7 +32,7 @@ mod lock;
 pub mod messages;
 mod package;
 mod publish;
-pub mod settings;
+mod settings;
 mod states;
 
 pub use checksums::Algorithm;
@@ -40,7 +41,7 @@ pub use settings::Settings;
 
 use std::sync::Arc;
 
-use edeposit_amqpdaemon::{Exception, Handler, Sendback};
+use edeposit_amqpdaemon::{Exception, Handler, Sendback, Submodule};
 use edeposit_marc::Record;
 use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
@@ -79,17 +80,6 @@ impl Ltp {
             settings: Arc::new(settings),
             mods: Arc::default(),
         })
-    }
-
-    /// Sets up with the settings found in the files and the environment, see [`settings`] and
-    /// [`edeposit_marcxml2mods::settings`].
-    ///
-    /// # Errors
-    /// The settings are wrong, or as [`new`](Self::new).
-    pub fn from_settings() -> Result<Self, LtpError> {
-        let settings = Settings::load()?;
-        let mods = edeposit_marcxml2mods::Settings::load()?;
-        Ok(Self::new(settings)?.with_mods(mods))
     }
 
     /// Has records converted to MODS by these settings instead of the defaults.
@@ -194,6 +184,16 @@ impl Ltp {
             Ok(result) => result.map_err(Exception::from),
             Err(error) => Err(Exception::builtin("RuntimeError", error.to_string())),
         }
+    }
+}
+
+impl Submodule for Ltp {
+    const NAME: &'static str = "ltp";
+    /// Its own, and how records are converted.
+    type Settings = (Settings, edeposit_marcxml2mods::Settings);
+
+    fn set_up((settings, mods): Self::Settings) -> anyhow::Result<Self> {
+        Ok(Self::new(settings)?.with_mods(mods))
     }
 }
 

@@ -1,44 +1,63 @@
-//! The settings of this submodule.
-//!
-//! They are in a file of their own: `$HOME/edeposit/ltp.json`, or else `/etc/edeposit/ltp.json`; environment variables of
-//! the same names override them. A value of a wrong type is refused. See [`edeposit_settings::Constants`].
-//!
-//! | name | default | meaning |
-//! |---|---|---|
-//! | `EXPORT_DIR` | `/home/ltp/edep2ltp` | where packages are laid out and their states are read; must exist |
-//! | `EXPORT_PREFIX` | `complete_` | put before the name of a finished package |
-//! | `DIR_MODE` | `0770` | mode of directories, octal |
-//! | `FILE_MODE` | `0660` | mode of files, octal |
-//! | `MAX_FILE_SIZE` | 2147483648 | bytes a publication may have |
-//! | `MIN_FREE_BYTES` | 104857600 | bytes that stay free on the file system of `EXPORT_DIR` |
-//! | `CHECKSUMS` | `["MD5"]` | manifests of a package: `MD5` always, also `SHA256`, `SHA512` |
-//! | `TEMP_DIR`, `IMPORT_DIR` | | accepted, and not used: packages are built in `EXPORT_DIR` |
+//! The settings of this submodule, in the file `ltp.json`.
 
 use std::path::PathBuf;
 
-use edeposit_settings::{Constants, Default as Value, Error, Sources};
+use edeposit_settings::{Constants, Declaration, Declared, Error, Setting};
 
 use crate::checksums::Algorithm;
 use crate::states::is_success;
 
-const FILE: &str = "ltp.json";
-
-const TABLE: [(&str, Value); 9] = [
-    ("TEMP_DIR", Value::Text("/tmp")),
-    ("EXPORT_DIR", Value::Text("/home/ltp/edep2ltp")),
-    ("IMPORT_DIR", Value::Text("/home/ltp/ltp2edep")),
-    ("EXPORT_PREFIX", Value::Text("complete_")),
-    ("DIR_MODE", Value::Text("0770")),
-    ("FILE_MODE", Value::Text("0660")),
-    ("MAX_FILE_SIZE", Value::Integer(2_147_483_648)),
-    ("MIN_FREE_BYTES", Value::Integer(104_857_600)),
-    ("CHECKSUMS", Value::List),
-];
-
 /// No file system takes longer names; what is put before and after leaves room for the book's id.
 const LONGEST_PREFIX: usize = 64;
 
-/// How this submodule lays out packages. The [module](self) has the names and defaults.
+const SETTINGS: &[Setting] = &[
+    Setting::path(
+        "EXPORT_DIR",
+        "/home/ltp/edep2ltp",
+        "where packages are laid out and their states are read; must exist",
+    ),
+    Setting::any_text(
+        "EXPORT_PREFIX",
+        "complete_",
+        "put before the id of a finished package; must not mean success",
+    ),
+    Setting::mode(
+        "DIR_MODE",
+        "0770",
+        "mode of a package's directories, whatever the umask",
+    ),
+    Setting::mode(
+        "FILE_MODE",
+        "0660",
+        "mode of its files. Neither may let everybody write",
+    ),
+    Setting::bytes(
+        "MAX_FILE_SIZE",
+        2 << 30,
+        1..=i64::MAX,
+        "a publication may have",
+    ),
+    Setting::bytes(
+        "MIN_FREE_BYTES",
+        100 << 20,
+        0..=i64::MAX,
+        "that stay free on the file system of `EXPORT_DIR`; a package that would take them is refused before it is begun",
+    ),
+    Setting::list(
+        "CHECKSUMS",
+        "manifests of a package: `MD5` always, which is all if it is empty; `SHA256` and `SHA512` on request",
+    ),
+    Setting::any_text("TEMP_DIR", "/tmp", "packages are built in `EXPORT_DIR`").unused(),
+    Setting::any_text(
+        "IMPORT_DIR",
+        "/home/ltp/ltp2edep",
+        "states are read in `EXPORT_DIR`",
+    )
+    .unused(),
+];
+
+/// How this submodule lays out packages. [`DECLARATION`](Declared::DECLARATION) has the names, defaults and
+/// meanings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// `EXPORT_DIR`
@@ -57,39 +76,21 @@ pub struct Settings {
     pub checksums: Vec<Algorithm>,
 }
 
-impl Settings {
-    /// Reads the settings from the files and the environment. What is ignored there is logged as a warning.
-    ///
-    /// # Errors
-    /// The file is no JSON or cannot be read, or a value does not fit its purpose.
-    pub fn load() -> Result<Self, Error> {
-        Self::load_sources(&Sources::of_process(None))
-    }
+impl Declared for Settings {
+    const DECLARATION: &'static Declaration = &Declaration {
+        submodule: "ltp",
+        settings: SETTINGS,
+    };
 
-    /// Reads the settings from somewhere else.
-    ///
-    /// # Errors
-    /// As [`load`](Self::load).
-    pub fn load_sources(sources: &Sources) -> Result<Self, Error> {
-        let mut constants = Constants::load_sources(FILE, &TABLE, sources)?;
-        constants.refuse_unusable()?;
-        for warning in constants.warnings() {
-            tracing::warn!("{warning}");
-        }
-        let bytes = |name, least| {
-            let number = constants.integer(name, least..=i64::MAX)?;
-            Ok::<_, Error>(u64::try_from(number).unwrap_or_default())
-        };
+    fn from_constants(constants: &Constants) -> Result<Self, Error> {
         Ok(Self {
-            export_dir: constants
-                .path("EXPORT_DIR")?
-                .ok_or_else(|| constants.invalid("EXPORT_DIR", "it is empty"))?,
-            export_prefix: prefix(&constants)?,
-            dir_mode: mode(&constants, "DIR_MODE", 0o700)?,
-            file_mode: mode(&constants, "FILE_MODE", 0o600)?,
-            max_file_size: bytes("MAX_FILE_SIZE", 1)?,
-            min_free_bytes: bytes("MIN_FREE_BYTES", 0)?,
-            checksums: checksums(&constants)?,
+            export_dir: constants.path("EXPORT_DIR")?,
+            export_prefix: prefix(constants)?,
+            dir_mode: mode(constants, "DIR_MODE", 0o700)?,
+            file_mode: mode(constants, "FILE_MODE", 0o600)?,
+            max_file_size: constants.integer("MAX_FILE_SIZE")?,
+            min_free_bytes: constants.integer("MIN_FREE_BYTES")?,
+            checksums: checksums(constants)?,
         })
     }
 }
@@ -97,7 +98,7 @@ impl Settings {
 /// It becomes part of a name, and names with a leading dot are never packages.
 fn prefix(constants: &Constants) -> Result<String, Error> {
     let name = "EXPORT_PREFIX";
-    let prefix = constants.get(name).unwrap_or_default();
+    let prefix = constants.text(name)?;
     if prefix.starts_with('.') || prefix.contains(['/', '\0']) || prefix.len() > LONGEST_PREFIX {
         let problem = format!(
             "'{prefix}' cannot begin the name of a package: no leading dot, no slash, {LONGEST_PREFIX} bytes at most"
@@ -113,22 +114,17 @@ fn prefix(constants: &Constants) -> Result<String, Error> {
 
 /// The owner has to have the rights of `owner`; others must not be able to change a package.
 fn mode(constants: &Constants, name: &str, owner: u32) -> Result<u32, Error> {
-    let text = constants.text(name)?;
-    match u32::from_str_radix(text, 8) {
-        Ok(mode) if mode > 0o7777 => {}
-        Ok(mode) if mode & owner != owner => {
-            let problem = format!("'{text}' keeps the daemon itself out: it needs {owner:04o}");
-            return Err(constants.invalid(name, &problem));
-        }
-        Ok(mode) if mode & 0o002 != 0 => {
-            let problem = format!("'{text}' lets everybody on the machine change packages");
-            return Err(constants.invalid(name, &problem));
-        }
-        Ok(mode) => return Ok(mode),
-        Err(_) => {}
+    let mode = constants.mode(name)?;
+    if mode & owner != owner {
+        let problem =
+            format!("too little: it keeps the daemon itself out, which needs {owner:04o}");
+        return Err(constants.unfit(name, &problem));
     }
-    let problem = format!("'{text}' is no mode: write octal digits in a string, such as \"0770\"");
-    Err(constants.invalid(name, &problem))
+    if mode & 0o002 != 0 {
+        let problem = "too much: it lets everybody on the machine change packages";
+        return Err(constants.unfit(name, problem));
+    }
+    Ok(mode)
 }
 
 fn checksums(constants: &Constants) -> Result<Vec<Algorithm>, Error> {
@@ -155,13 +151,15 @@ fn checksums(constants: &Constants) -> Result<Vec<Algorithm>, Error> {
 
 #[cfg(test)]
 mod tests {
+    use edeposit_settings::Sources;
+
     use super::*;
 
     fn load(settings: &str) -> Result<Settings, Error> {
         let home = tempfile::tempdir().unwrap();
         let directory = home.path().join("edeposit");
         std::fs::create_dir(&directory).unwrap();
-        std::fs::write(directory.join(FILE), settings).unwrap();
+        std::fs::write(directory.join("ltp.json"), settings).unwrap();
         let mut sources = Sources::none();
         sources.home = Some(home.path().to_owned());
         Settings::load_sources(&sources)

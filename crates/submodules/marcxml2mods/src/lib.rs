@@ -6,7 +6,7 @@
 //! afterwards the document gets what only the depositing system knows, the package's UUID and the publication's address.
 //!
 //! [`convert`] does it all. The modules of the mapping are tables that a librarian can read; [`messages`] has what goes
-//! over RabbitMQ, [`settings`] what an operator can set. [`Marcxml2Mods`] is the handler for a daemon.
+//! over RabbitMQ, [`Settings`] what an operator can set. [`Marcxml2Mods`] is the handler for a daemon.
 //!
 //! ```
 //! use edeposit_marcxml2mods::{Settings, convert};
@@ -18,23 +18,25 @@
 //! # Ok::<(), edeposit_marcxml2mods::ConversionError>(())
 //! ```
 
+mod case_selection;
 mod error;
 mod mapping;
 pub mod messages;
 mod oai;
 mod repair;
 mod rules;
-pub mod settings;
+mod settings;
 mod source;
 mod text;
 mod tree;
 mod writer;
 
+pub use case_selection::CaseSelection;
 pub use error::ConversionError;
 pub use oai::oai_to_marcxml;
-pub use settings::{CaseSelection, Settings};
+pub use settings::Settings;
 
-use edeposit_amqpdaemon::{Exception, Handler, Sendback};
+use edeposit_amqpdaemon::{Exception, Handler, Sendback, Submodule};
 use edeposit_marc::{Limits, Record};
 use edeposit_serializers::ErrorKind;
 
@@ -213,13 +215,14 @@ impl Marcxml2Mods {
     pub fn new(settings: Settings) -> Self {
         Self { settings }
     }
+}
 
-    /// Sets up with the settings found in the files and the environment, see [`settings`].
-    ///
-    /// # Errors
-    /// The settings are wrong.
-    pub fn from_settings() -> Result<Self, edeposit_settings::Error> {
-        Ok(Self::new(Settings::load()?))
+impl Submodule for Marcxml2Mods {
+    const NAME: &'static str = "marcxml2mods";
+    type Settings = Settings;
+
+    fn set_up(settings: Settings) -> anyhow::Result<Self> {
+        Ok(Self::new(settings))
     }
 }
 

@@ -4,11 +4,12 @@ use std::error::Error as _;
 use std::num::NonZeroU32;
 
 use edeposit_marc::xml::excerpt;
-use edeposit_settings::shown;
+use edeposit_settings::shown_url;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use reqwest::redirect::{Attempt, Policy};
-use reqwest::{Client, Url};
+use reqwest::Client;
 
+use crate::settings::is_web_address;
 use crate::{AlephError, Settings, SetupError};
 
 /// How many times a reply may send us on.
@@ -27,13 +28,8 @@ pub(super) struct Http {
 impl Http {
     pub fn new(settings: &Settings) -> Result<Self, SetupError> {
         let url = settings.url.trim_end_matches('/').to_owned();
-        match Url::parse(&url) {
-            Ok(parsed) if matches!(parsed.scheme(), "http" | "https") => {}
-            _ => {
-                return Err(SetupError::Url(
-                    shown("ALEPH_URL", &settings.url).to_owned(),
-                ));
-            }
+        if !is_web_address(&url) {
+            return Err(SetupError::Url(shown_url(&url).to_owned()));
         }
         // one provider serves the whole process; whoever came first has installed it
         let _ = rustls::crypto::ring::default_provider().install_default();

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use edeposit_aleph::{Aleph, Settings};
-use edeposit_settings::Sources;
+use edeposit_settings::{Declared, Sources};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 

@@ -7,11 +7,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use edeposit_amqpdaemon::Exception;
-use edeposit_calibre::Calibre;
 use edeposit_calibre::messages::{ConversionRequest, ConversionResponse};
-use edeposit_calibre::settings::{Sandbox, Settings};
+use edeposit_calibre::{Calibre, Sandbox, Settings};
 use edeposit_serializers::Base64;
-use edeposit_settings::Sources;
+use edeposit_settings::{Declared, Sources};
 use tempfile::TempDir;
 
 pub const CZECH: &str = "Příklad\n\nPříliš žluťoučký kůň úpěl ďábelské ódy.\n";

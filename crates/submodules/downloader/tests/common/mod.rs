@@ -7,7 +7,7 @@ use std::time::Duration;
 use edeposit_amqpdaemon::{Exception, React, Sendback};
 use edeposit_downloader::{Downloader, Settings};
 use edeposit_serializers::{Base64, Value};
-use edeposit_settings::Sources;
+use edeposit_settings::{Declared, Sources};
 use serde_json::json;
 
 /// The defaults, but with servers on this machine allowed and little patience.

@@ -1,7 +1,7 @@
 //! A tree of configuration and homes in a temporary directory.
 
 use edeposit_ftp::Settings;
-use edeposit_settings::Sources;
+use edeposit_settings::{Declared, Sources};
 use tempfile::TempDir;
 
 pub struct Tree {

@@ -10,7 +10,7 @@ use edeposit_amqpdaemon::{Exception, React, Sendback};
 use edeposit_ltp::messages::ExportRequest;
 use edeposit_ltp::{Ltp, LtpError, Settings};
 use edeposit_serializers::Value;
-use edeposit_settings::Sources;
+use edeposit_settings::{Declared, Sources};
 use edeposit_testkit::sip;
 use serde_json::json;
 use tempfile::TempDir;
