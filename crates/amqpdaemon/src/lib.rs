@@ -29,6 +29,7 @@
 mod amqp_daemon;
 mod answers;
 mod attempts;
+mod check;
 mod cli;
 mod counters;
 mod durations;
@@ -43,6 +44,7 @@ mod lines;
 mod metrics;
 mod metrics_server;
 mod pool;
+mod process;
 mod reply;
 mod reporter;
 mod request;
@@ -51,6 +53,7 @@ mod sendback;
 mod state_dir;
 mod submodule;
 mod throttle;
+mod wiring;
 mod work;
 
 #[cfg(feature = "jemalloc")]
@@ -58,6 +61,7 @@ mod work;
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 pub use amqp_daemon::AmqpDaemon;
+pub use check::{Checks, Finding};
 pub use cli::CommandLine;
 pub use edeposit_amqp::{ConnectionParams, get_con_params};
 pub use edeposit_daemonwrapper::Context;
