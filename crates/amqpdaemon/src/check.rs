@@ -14,6 +14,7 @@ mod broker;
 mod child;
 mod finding;
 mod listening;
+mod places;
 mod report;
 mod state;
 

@@ -5,19 +5,15 @@ use std::path::Path;
 use nix::unistd::{AccessFlags, access};
 
 use super::finding::Finding;
+use super::places::can_be_written;
 
 /// Looks whether the file can be written. Its directory is made at the start if it is not there.
 pub(crate) fn look(file: &Path) -> Finding {
-    let existing = file
-        .ancestors()
-        .skip(1)
-        .find(|directory| directory.exists())
-        .unwrap_or(Path::new("/"));
-    let writable = access(existing, AccessFlags::W_OK | AccessFlags::X_OK);
-    match writable.and_then(|()| match file.exists() {
+    let writable = match file.exists() {
         true => access(file, AccessFlags::R_OK | AccessFlags::W_OK),
-        false => Ok(()),
-    }) {
+        false => can_be_written(file.parent().unwrap_or(Path::new("/"))),
+    };
+    match writable {
         Ok(()) => Finding::ok(format!("requests in hand are recorded in {}", file.display())),
         Err(error) => Finding::warning(format!(
             "cannot record which requests are in hand in {}: {}; one that kills the daemon will not be set aside",

@@ -2,18 +2,22 @@
 
 use std::error::Error as _;
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use edeposit_marc::xml::excerpt;
 use edeposit_settings::shown_url;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use reqwest::redirect::{Attempt, Policy};
 use reqwest::Client;
+use reqwest::redirect::{Attempt, Policy};
 
 use crate::settings::is_web_address;
 use crate::{AlephError, Settings, SetupError};
 
 /// How many times a reply may send us on.
 const MAX_REDIRECTS: usize = 3;
+
+/// How long the catalogue may take to show that it is there.
+const LOOK: Duration = Duration::from_secs(5);
 
 const USER_AGENT: &str = concat!("edeposit-aleph/", env!("CARGO_PKG_VERSION"));
 
@@ -49,6 +53,16 @@ impl Http {
             max_reply: settings.max_reply,
             pace: RateLimiter::direct(quota),
         })
+    }
+
+    /// Whether anything answers, whatever it says. It is asked for nothing.
+    pub async fn answers(&self) -> Result<(), String> {
+        let asking = self.client.head(&self.url).timeout(LOOK).send();
+        match asking.await {
+            Ok(_) => Ok(()),
+            // The address is told by whoever asks; it may hold a password.
+            Err(error) => Err(AlephError::from(error.without_url()).to_string()),
+        }
     }
 
     /// The body of the reply to a GET of `path`, once it is this request's turn.
