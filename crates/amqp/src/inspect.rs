@@ -4,7 +4,8 @@
 //! its own.
 
 use lapin::options::{
-    BasicConsumeOptions, BasicPublishOptions, ExchangeDeclareOptions, QueueDeclareOptions,
+    BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions,
+    QueueDeclareOptions,
 };
 use lapin::protocol::AMQPSoftError;
 use lapin::types::{AMQPValue, FieldTable};
@@ -144,14 +145,15 @@ pub async fn may_publish(
     let channel = link.channel(params).await?;
     let refused = BasicProperties::default().with_expiration("never".into());
     let asking = async {
-        let options = BasicPublishOptions::default();
+        // The answer to the message is waited for: the refusal, or a confirm that nobody expects.
         channel
+            .confirm_select(ConfirmSelectOptions::default())
+            .await?;
+        let options = BasicPublishOptions::default();
+        let sent = channel
             .basic_publish(short(exchange), short(key), options, &[], refused)
             .await?;
-        // The refusal has come by when the answer to this could have.
-        channel
-            .confirm_select(lapin::options::ConfirmSelectOptions::default())
-            .await
+        sent.await.map(drop)
     };
     let asked = within(params, step, asking).await?;
     right(params, step, "invalid expiration", asked)

@@ -58,11 +58,16 @@ impl Http {
     /// Whether anything answers, whatever it says. It is asked for nothing.
     pub async fn answers(&self) -> Result<(), String> {
         let asking = self.client.head(&self.url).timeout(LOOK).send();
-        match asking.await {
-            Ok(_) => Ok(()),
-            // The address is told by whoever asks; it may hold a password.
-            Err(error) => Err(AlephError::from(error.without_url()).to_string()),
+        let Err(error) = asking.await else {
+            return Ok(());
+        };
+        // The innermost reason is the system's, and does not hold the address, in which a password may be.
+        let error = error.without_url();
+        let mut reason: &dyn std::error::Error = &error;
+        while let Some(source) = reason.source() {
+            reason = source;
         }
+        Err(reason.to_string())
     }
 
     /// The body of the reply to a GET of `path`, once it is this request's turn.
