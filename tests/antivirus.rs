@@ -1,9 +1,11 @@
 //! antivirusd over RabbitMQ: the real binary, a real clamd, and callers who wait for verdicts.
 
+use std::net::TcpListener;
+
 use anyhow::{Context, Result};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use edeposit_testkit::clamd::{Clamd, EICAR_BASE64};
-use edeposit_testkit::{Caller, Schema, wait_until};
+use edeposit_testkit::{Caller, Outcome, Schema, wait_until};
 use edeposit_tests::{PATIENCE, World};
 use serde_json::{Value, json};
 
@@ -199,5 +201,68 @@ async fn stopped_in_the_middle_of_an_update() -> Result<()> {
         answer,
         json!({"__nt_name": "DatabaseUpdated", "log": "done\n"})
     );
+    Ok(())
+}
+
+/// With no prefetch set, as many files leave the queue as are scanned at once.
+#[tokio::test]
+async fn files_wait_in_the_queue_not_in_memory() -> Result<()> {
+    let never_answers = TcpListener::bind("127.0.0.1:0")?;
+    let address = never_answers.local_addr()?.to_string();
+    let world = world(&json!({ "CLAMD_ADDRESS": address, "MAX_JOBS": 2 })).await?;
+    let caller = world.caller().await?;
+    for _ in 0..5 {
+        let request = caller.request(request("x", CLEAN_BASE64));
+        caller.publish(&request).await?;
+    }
+    world.until_ready(5).await?;
+    world.daemon.start()?.success()?;
+    world.until_ready(3).await
+}
+
+/// Settings that cannot be used fail `start`, and `restart` before it takes the running daemon down.
+#[tokio::test]
+async fn settings_are_checked_before_anything_is_touched() -> Result<()> {
+    let clamd = Clamd::start()?;
+    let good = json!({ "CONF_PATH": clamd.conf() });
+    let mut world = world(&json!({ "TIMEOUT": 0 })).await?;
+    let refused = |outcome: Outcome, words: &str| {
+        assert_eq!(outcome.code, Some(1), "{outcome:?}");
+        assert!(outcome.stderr.contains(words), "{outcome:?}");
+    };
+    let file = world.daemon.home().join("edeposit/antivirus.json");
+    let takes = "cannot be used, it takes seconds from 0.001 to 86400";
+    let in_file = format!("TIMEOUT in {}: '0' {takes}", file.display());
+    refused(world.daemon.start()?, &in_file);
+    assert_eq!(world.daemon.pid(), None);
+
+    // anybody's variable
+    world.daemon.set_env("TIMEOUT", "abc");
+    world.daemon.set_env("EDEPOSIT_ANTIVIRUS_TIMEOTU", "7");
+    world.daemon.write_settings("antivirus.json", &good)?;
+    let caller = world.start().await?;
+    let warning = "EDEPOSIT_ANTIVIRUS_TIMEOTU in the environment is ignored: unknown name, \
+                   did you mean EDEPOSIT_ANTIVIRUS_TIMEOUT?";
+    assert!(
+        world.daemon.log().contains(warning),
+        "{}",
+        world.daemon.log()
+    );
+    let pid = world.daemon.pid().context("no pid")?;
+
+    world
+        .daemon
+        .write_settings("antivirus.json", &json!({ "TIMEOUT": 0 }))?;
+    refused(world.daemon.restart()?, &in_file);
+    world.daemon.write_settings("antivirus.json", &good)?;
+    world.daemon.set_env("EDEPOSIT_ANTIVIRUS_TIMEOUT", "abc");
+    let in_environment = format!("EDEPOSIT_ANTIVIRUS_TIMEOUT in the environment: 'abc' {takes}");
+    refused(world.daemon.restart()?, &in_environment);
+    assert_eq!(world.daemon.pid(), Some(pid));
+    assert!(is_found(&scan(&caller, "x", EICAR_BASE64).await?));
+
+    world.daemon.set_env("EDEPOSIT_ANTIVIRUS_TIMEOUT", "20");
+    world.daemon.restart()?.success()?;
+    assert_ne!(world.daemon.pid(), Some(pid));
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use edeposit_testkit::web::{Reply, WebServer};
-use edeposit_testkit::{Answer, Caller, Schema};
+use edeposit_testkit::{Answer, Caller, Schema, wait_until};
 use edeposit_tests::World;
 use serde_json::{Value, json};
 
@@ -253,4 +253,24 @@ async fn a_bomb() -> Result<()> {
     let grown = peak_memory(pid)?.saturating_sub(before);
     assert!(grown < 60_000_000, "{grown} bytes");
     Ok(())
+}
+
+/// With no prefetch set, as many requests leave the queue as are carried out at once.
+#[tokio::test]
+async fn requests_wait_in_the_queue_not_in_memory() -> Result<()> {
+    let server = server().await?;
+    let settings = json!({ "ALLOW_PRIVATE_ADDRESSES": true, "MAX_JOBS": 2 });
+    let world = world(&settings).await?;
+    let caller = world.caller().await?;
+    for _ in 0..5 {
+        let request = caller.request(request("Download", &server.url("/slow")));
+        caller.publish(&request).await?;
+    }
+    world.until_ready(5).await?;
+    world.daemon.start()?.success()?;
+    wait_until("two downloads are under way", LONG, async || {
+        server.requests().len() == 2
+    })
+    .await?;
+    world.until_ready(3).await
 }

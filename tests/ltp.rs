@@ -211,6 +211,12 @@ async fn nothing_starts_with_wrong_settings() -> Result<()> {
     refused(&["CASE_SELECTION", "marcxml2mods.json"])?;
     daemon.write_settings("marcxml2mods.json", &json!({}))?;
     daemon.start()?.success()?;
+
+    // nor is a daemon that runs taken down for them
+    let pid = daemon.pid();
+    daemon.write_settings("marcxml2mods.json", &json!({ "CASE_SELECTION": "any" }))?;
+    assert_eq!(daemon.restart()?.code, Some(1));
+    assert_eq!(daemon.pid(), pid);
     Ok(())
 }
 

@@ -143,7 +143,8 @@ impl Checks {
             ..
         } = self.configured(command);
         if let Some(error) = errors.into_iter().next() {
-            return Err(error.into());
+            // Its text has its causes: they are not to be told a second time.
+            anyhow::bail!("{error}");
         }
         if command.foreground && command.action == Action::Start {
             // The daemon looks for itself, and what it logs is seen.

@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, Parser};
-use edeposit_daemonwrapper::{Action, LogTarget, Runner};
+use edeposit_daemonwrapper::{Action, LogTarget, Runner, state_dir};
 
 use crate::check::FLAG;
 use crate::metrics_server::MetricsAddress;
-use crate::state_dir::state_dir;
 
 /// What was typed.
 #[derive(Debug, Parser)]

@@ -50,7 +50,6 @@ mod reporter;
 mod request;
 mod responder;
 mod sendback;
-mod state_dir;
 mod submodule;
 mod throttle;
 mod wiring;

@@ -17,6 +17,7 @@ use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 
 use crate::error::Error;
 use crate::log_file::LogFile;
+use crate::state_dir;
 
 /// The environment variable with a filter for the log in the syntax of `tracing_subscriber::EnvFilter`, for example
 /// `info,lapin=debug`. It overrides the verbosity.
@@ -123,9 +124,7 @@ fn default_path(name: &str) -> Result<PathBuf, Error> {
     let directory = if rustix::process::geteuid().is_root() {
         PathBuf::from("/var/log/edeposit")
     } else {
-        dirs::state_dir()
-            .ok_or(Error::NoLogDirectory)?
-            .join("edeposit")
+        state_dir::of_user().ok_or(Error::NoLogDirectory)?
     };
     DirBuilder::new()
         .recursive(true)

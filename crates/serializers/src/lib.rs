@@ -55,7 +55,7 @@ mod error;
 mod parse;
 mod ser;
 
-pub use base64_field::Base64;
+pub use base64_field::{Base64, IncorrectPadding};
 pub use error::{Error, ErrorKind, python_type};
 pub use parse::{MAX_DEPTH, MAX_VALUES, parse};
 pub use serde_json::Value;

@@ -102,7 +102,7 @@ fn tls_mistakes_are_told() {
     );
     assert_eq!(
         error(&[("RABBITMQ_SCHEME", "tls")]),
-        "RABBITMQ_SCHEME in the environment: 'tls' is neither amqp nor amqps"
+        "RABBITMQ_SCHEME in the environment: 'tls' cannot be used, it takes one of amqp, amqps"
     );
     assert_eq!(
         error(&[
@@ -246,7 +246,7 @@ fn the_password_may_be_in_a_file() {
     let missing = error(&[("RABBITMQ_USER_PASSWORD_FILE", "/nonexistent/pw")]);
     assert_eq!(
         missing,
-        "cannot read /nonexistent/pw: No such file or directory (os error 2)"
+        "RABBITMQ_USER_PASSWORD_FILE in the environment: /nonexistent/pw cannot be read: No such file or directory (os error 2)"
     );
 }
 

@@ -208,12 +208,12 @@ impl Constants {
         self.values.get(name).map(|held| held.setting)
     }
 
-    /// Every value with its origin and its meaning, secrets hidden, in the order of the declaration.
+    /// Every value that has an effect, with its origin and its meaning, secrets hidden, in the order of the declaration.
     #[must_use]
     pub fn effective(&self) -> Vec<Effective> {
         self.values
             .iter()
-            .filter(|(name, _)| *name != SETTINGS_PATH)
+            .filter(|(name, held)| *name != SETTINGS_PATH && held.setting.is_used())
             .map(|(name, held)| Effective::new(name, &held.text, held.origin.clone(), held.setting))
             .collect()
     }

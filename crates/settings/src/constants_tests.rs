@@ -21,6 +21,7 @@ static DECLARATION: Declaration = Declaration {
         Setting::list("NETS", "networks"),
         Setting::word("MODE", "auto", &["auto", "off"], "what is done"),
         Setting::mode("RIGHTS", "0660", "of files"),
+        Setting::any_text("OLD", "", "nothing needs it").unused(),
     ],
 };
 
@@ -265,7 +266,7 @@ fn what_cannot_be_used_is_refused() {
         ("NETS", "[1]", "lists of texts"),
         ("NETS", "true", "lists of texts"),
         ("NETS", r#"["a b"]"#, "lists of texts"),
-        ("MODE", r#""on""#, "auto, off"),
+        ("MODE", r#""on""#, "one of auto, off"),
         ("RIGHTS", r#""0888""#, "octal digits in a string"),
         ("RIGHTS", r#""77777""#, "octal digits in a string"),
     ] {
@@ -458,6 +459,7 @@ fn get_all_constants_has_the_settings_path_too() {
             "NETS",
             "MODE",
             "RIGHTS",
+            "OLD",
             "SETTINGS_PATH"
         ]
     );
@@ -469,7 +471,7 @@ fn effective_values_tell_where_they_come_from_and_no_secret() {
     let world = World::new().env("EDEPOSIT_ALEPH_ALEPH_LIMIT", "7");
     let path = world.home(r#"{"ALEPH_PASSWORD": "hunter2", "ALEPH_URL": "http://u:hunter2@h"}"#);
     let effective = world.load().unwrap().effective();
-    assert_eq!(effective.len(), DECLARATION.settings.len());
+    assert_eq!(effective.len(), DECLARATION.settings.len() - 1);
     let file = path.display().to_string();
     let json = serde_json::to_value(&effective).unwrap();
     assert_eq!(
@@ -498,5 +500,9 @@ fn the_table_of_the_documentation() {
         lines.nth(1),
         Some("| `ALEPH_LIMIT` | `30` | whole numbers from 1 to 100 | records |")
     );
-    assert_eq!(lines.count(), DECLARATION.settings.len() - 2);
+    assert_eq!(
+        lines.next_back(),
+        Some("| `OLD` |  | text, or nothing | accepted, without effect: nothing needs it |")
+    );
+    assert_eq!(lines.count(), DECLARATION.settings.len() - 3);
 }

@@ -83,7 +83,7 @@ impl Kind {
             Kind::Seconds { least, most } => format!("seconds from {least} to {most}"),
             Kind::Flag => "true or false".to_owned(),
             Kind::List => "lists of texts".to_owned(),
-            Kind::Word(words) => words.join(", "),
+            Kind::Word(words) => format!("one of {}", words.join(", ")),
             Kind::Mode => "octal digits in a string".to_owned(),
         }
     }

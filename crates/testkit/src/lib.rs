@@ -10,6 +10,7 @@
 //! - [`DaemonUnderTest`] runs a daemon's real binary with its own `$HOME`, and shows its log when the test fails.
 //! - [`clamd`] is a private ClamAV server that knows one signature.
 //! - [`ProFtpd`] is a private FTP server, [`FtpSession`] an ordinary client's session with it.
+//! - [`settings`] checks what holds for every submodule's settings, and their table in the documentation.
 //! - [`sip`] checks submission packages with programs that are not ours.
 //! - [`web`] is a web server that misbehaves on demand.
 //! - [`xserver`] is a double of the catalogue's X-Server, with faults to be switched on.
@@ -28,6 +29,7 @@ mod node;
 mod proftpd;
 mod proxy;
 mod schema;
+pub mod settings;
 pub mod sip;
 mod wait;
 pub mod web;

@@ -30,32 +30,32 @@ const SETTINGS: &[Setting] = &[
         "ALEPH_CONNECT_TIMEOUT",
         10.0,
         0.001..=86_400.0,
-        "to wait for a connection to the catalogue",
+        "longest time for a connection to the catalogue",
     ),
     Setting::seconds(
         "ALEPH_TIMEOUT",
         60.0,
         0.001..=86_400.0,
-        "one reply of the catalogue may take, from connecting to the last byte",
+        "longest time for one reply of the catalogue, from connecting to the last byte",
     ),
     Setting::bytes(
         "ALEPH_MAX_REPLY",
         16 << 20,
         1024..=1 << 30,
-        "one reply may have; a record of a search never over 2 MiB",
+        "largest reply; a record of a search never has more than 2 MiB",
     ),
     Setting::integer(
         "ALEPH_MAX_REQUESTS_PER_SECOND",
         30,
         1..=100_000,
-        "sent to the catalogue by all searches together",
+        "most requests sent to the catalogue, by all searches together",
     )
     .unit("requests per second"),
     Setting::integer(
         "ALEPH_MAX_RECORDS",
         30,
         1..=1000,
-        "records handed out for one search; never over 64 MiB together",
+        "most records handed out for one search; never more than 64 MiB together",
     ),
     Setting::any_text(
         "ALEPH_EXPORT_URL",

@@ -30,12 +30,20 @@ const SETTINGS: &[Setting] = &[
         "/etc/clamav/",
         "directory of ClamAV's configuration on a system that has `/etc/apt`",
     ),
-    Setting::path("SUSE_CONF_PATH", "/etc/", "the same on other systems"),
-    Setting::text("CONF_FILE", "clamd.conf", "name of the configuration there"),
+    Setting::path(
+        "SUSE_CONF_PATH",
+        "/etc/",
+        "directory of ClamAV's configuration on other systems",
+    ),
+    Setting::text(
+        "CONF_FILE",
+        "clamd.conf",
+        "name of ClamAV's configuration in that directory",
+    ),
     Setting::optional_path(
         "CONF_PATH",
         "",
-        "path of clamd's configuration, instead of these two together. Its addresses and `MaxFileSize` are read from it",
+        "path of ClamAV's configuration, instead of directory and name. Its addresses and `MaxFileSize` are read from it",
     ),
     Setting::optional_path(
         "LOCALSOCKET",
@@ -54,34 +62,38 @@ const SETTINGS: &[Setting] = &[
         "clamd's own configuration has it",
     )
     .unused(),
-    Setting::text("CLAMSCAN", "clamscan", "another name of this program"),
+    Setting::text(
+        "CLAMSCAN",
+        "clamscan",
+        "program that scans a file without `clamd`",
+    ),
     Setting::optional_path(
         "CLAMSCAN_DATABASE",
         "",
         "directory of signatures for `clamscan`; if it is not set, its own",
     ),
-    Setting::text("FRESHCLAM", "freshclam", "another name of this program"),
+    Setting::text("FRESHCLAM", "freshclam", "program that fetches signatures"),
     Setting::list(
         "FRESHCLAM_ARGS",
-        "its arguments, such as `[\"--config-file=/etc/edeposit/freshclam.conf\"]`; with any, root is not required",
+        "arguments of `FRESHCLAM`, such as `[\"--config-file=/etc/edeposit/freshclam.conf\"]`; with any, root is not required",
     ),
     Setting::seconds(
         "TIMEOUT",
         300.0,
         0.001..=86_400.0,
-        "one scan may take, waiting for a clamd that is down included",
+        "longest time for one scan, waiting for a clamd that is down included",
     ),
     Setting::seconds(
         "UPDATE_TIMEOUT",
         540.0,
         0.001..=86_400.0,
-        "one update may take",
+        "longest time for one update",
     ),
     Setting::bytes(
         "MAX_FILE_SIZE",
         0,
         0..=LARGEST as i64,
-        "that a file may have; 0: `MaxFileSize` in `CONF_PATH`, or ClamAV's default of 100 MiB",
+        "largest file; 0: `MaxFileSize` in `CONF_PATH`, or ClamAV's default of 100 MiB",
     ),
     Setting::integer(
         "MAX_JOBS",

@@ -50,7 +50,8 @@ pub(crate) fn read(body: Value, max_size: u64) -> Result<Work, Exception> {
             "a2b_base64() argument 1 must be string or buffer, not {found}"
         )));
     };
-    let Base64(book) = Base64::decode(&text).map_err(Exception::type_error)?;
+    let Base64(book) =
+        Base64::decode(&text).map_err(|error| Exception::type_error(error.to_string()))?;
     if book.len() as u64 > max_size {
         return Err(Exception::value_error(format!(
             "The book has {} bytes, more than the {max_size} that MAX_INPUT_SIZE allows. Nothing was converted.",

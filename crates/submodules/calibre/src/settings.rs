@@ -30,32 +30,32 @@ const SETTINGS: &[Setting] = &[
         "TIMEOUT",
         540.0,
         0.001..=86_400.0,
-        "a conversion may take; less than the handler may (`RABBITMQ_CALIBRE_HANDLER_TIMEOUT`, 600)",
+        "longest time for a conversion; must be below `RABBITMQ_CALIBRE_HANDLER_TIMEOUT` (600)",
     ),
     Setting::bytes(
         "MAX_INPUT_SIZE",
         64 << 20,
         0..=LARGEST_BOOK,
-        "that a book may have before conversion",
+        "largest book before conversion",
     ),
     Setting::bytes(
         "MAX_OUTPUT_SIZE",
         64 << 20,
         1..=LARGEST_BOOK,
-        "that a book may have after conversion",
+        "largest book after conversion",
     ),
     Setting::bytes(
         "MAX_TEMP_SIZE",
         1 << 30,
         1..=1 << 40,
-        "that all files of a conversion may have together, 4096 at least counted for each; looked at twice a second, and \
+        "most that all files of a conversion may have together, 4096 at least counted for each; looked at twice a second, and \
          never exceeded by any one file",
     ),
     Setting::bytes(
         "MEMORY_LIMIT",
         2 << 30,
         0..=1 << 42,
-        "of data that each process of a conversion may have (`RLIMIT_DATA`); 0 is no limit. Large PDFs take the most",
+        "most data that each process of a conversion may have (`RLIMIT_DATA`); 0 is no limit. Large PDFs take the most",
     ),
     Setting::integer(
         "MAX_JOBS",

@@ -12,32 +12,32 @@ const SETTINGS: &[Setting] = &[
         "CONNECT_TIMEOUT",
         10.0,
         0.001..=86_400.0,
-        "to a connection, DNS and TLS included",
+        "longest time for a connection, DNS and TLS included",
     ),
     Setting::seconds(
         "READ_TIMEOUT",
         30.0,
         0.001..=86_400.0,
-        "the server may be silent",
+        "longest silence of a server",
     ),
     Setting::seconds(
         "TOTAL_TIMEOUT",
         570.0,
         0.001..=86_400.0,
-        "for the whole, redirects included; must be below `RABBITMQ_DOWNER_HANDLER_TIMEOUT` (600)",
+        "longest time for a whole request, redirects included; must be below `RABBITMQ_DOWNER_HANDLER_TIMEOUT` (600)",
     ),
     Setting::bytes(
         "MAX_SIZE",
         90 << 20,
         1..=1 << 31,
-        "of a file, unpacked. In base64, a third larger, it must fit RabbitMQ's `max_message_size` (128 MiB before \
+        "largest file, unpacked. In base64, a third larger, it must fit RabbitMQ's `max_message_size` (128 MiB before \
          RabbitMQ 4, then 16)",
     ),
     Setting::integer(
         "MAX_REDIRECTS",
         30,
         0..=100,
-        "how many times a server may send us on",
+        "most redirects that are followed",
     ),
     Setting::flag(
         "HEAD_FOLLOWS_REDIRECTS",

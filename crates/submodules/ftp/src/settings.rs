@@ -16,13 +16,17 @@ const SETTINGS: &[Setting] = &[
         "/etc/proftpd/",
         "directory of ProFTPD's configuration",
     ),
-    Setting::path("LOG_PATH", "/var/log/proftpd/", "directory of its logs"),
+    Setting::path(
+        "LOG_PATH",
+        "/var/log/proftpd/",
+        "directory of ProFTPD's logs",
+    ),
     Setting::path("DATA_PATH", "/home/ftp/", "parent of all homes"),
     Setting::any_text("SERVER_ADDRESS", "localhost", "for the original's tests").unused(),
     Setting::optional_path(
         "CONF_FILE",
         "",
-        "main configuration; if it is not set, `CONF_PATH` + `proftpd.conf`",
+        "ProFTPD's main configuration; if it is not set, `CONF_PATH` + `proftpd.conf`",
     ),
     Setting::optional_path(
         "LOGIN_FILE",
@@ -63,12 +67,12 @@ const SETTINGS: &[Setting] = &[
     Setting::flag(
         "SAME_DIR_PAIRING",
         true,
-        "likewise: pair the two files of a directory that holds just two",
+        "global value of a user's switch: pair the two files of a directory that holds just two",
     ),
     Setting::flag(
         "ISBN_PAIRING",
         true,
-        "likewise: pair files named by the same valid ISBN anywhere in the home",
+        "global value of a user's switch: pair files named by the same valid ISBN anywhere in the home",
     ),
     Setting::flag(
         "LOCK_ONLY_IN_HOME",
@@ -83,7 +87,7 @@ const SETTINGS: &[Setting] = &[
     Setting::flag(
         "LEAVE_BAD_FILES",
         true,
-        "likewise: keep metadata files that could not be parsed",
+        "global value of a user's switch: keep metadata files that could not be parsed",
     ),
     Setting::integer(
         "PROFTPD_USERS_GID",
@@ -112,7 +116,7 @@ const SETTINGS: &[Setting] = &[
         "SCAN_INTERVAL",
         60.0,
         1.0..=86_400.0,
-        "between looks for homes without lock file",
+        "time between looks for homes without lock file",
     ),
 ];
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use edeposit_amqpdaemon::Exception;
 use edeposit_marcxml2mods::ConversionError;
+use edeposit_serializers::IncorrectPadding;
 use rustix::io::Errno;
 
 /// A package that was not laid out, or a state that is not known. Nothing of the package is left in the file system.
@@ -39,8 +40,8 @@ pub enum LtpError {
     NoCreator,
 
     /// The base64 text breaks off. The words are Python's.
-    #[error("Incorrect padding")]
-    Padding,
+    #[error(transparent)]
+    Padding(#[from] IncorrectPadding),
 
     /// The file is larger than allowed.
     #[error("The file has more than {0} bytes, which is the limit (MAX_FILE_SIZE).")]
@@ -116,7 +117,7 @@ impl From<LtpError> for Exception {
         let text = error.to_string();
         match error {
             LtpError::Conversion(error) => error.into(),
-            LtpError::Padding => Self::type_error(text),
+            LtpError::Padding(_) => Self::type_error(text),
             LtpError::NoSpace { .. } | LtpError::System { .. } | LtpError::NoExchange { .. } => {
                 Self::builtin("OSError", text)
             }

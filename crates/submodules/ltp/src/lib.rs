@@ -24,7 +24,6 @@
 
 mod book_id;
 mod checksums;
-mod decode;
 mod dir;
 mod error;
 mod info;

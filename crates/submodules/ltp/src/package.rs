@@ -11,6 +11,7 @@ use std::fs::File;
 use std::io::Write;
 use std::os::fd::AsFd;
 
+use edeposit_serializers::Base64;
 use rustix::fs::Mode;
 use rustix::io::Errno;
 use time::OffsetDateTime;
@@ -18,7 +19,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::book_id::BookId;
 use crate::checksums::{Algorithm, Sums, manifest};
-use crate::decode::decode;
 use crate::dir::Dir;
 use crate::info::{Catalogued, Info};
 use crate::{LtpError, Settings};
@@ -111,7 +111,7 @@ impl Package<'_> {
     ) -> Result<Written, LtpError> {
         let name = format!("oc_{}.{}", self.id, self.suffix);
         let mut file = Output::new(original, ORIGINAL, &name, settings)?;
-        decode(self.b64_data, |piece| {
+        Base64::decode_in_pieces(self.b64_data, |piece| {
             if stop.is_cancelled() {
                 return Err(LtpError::GivenUp);
             }

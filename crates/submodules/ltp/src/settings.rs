@@ -29,19 +29,19 @@ const SETTINGS: &[Setting] = &[
     Setting::mode(
         "FILE_MODE",
         "0660",
-        "mode of its files. Neither may let everybody write",
+        "mode of a package's files. Neither mode may let everybody write",
     ),
     Setting::bytes(
         "MAX_FILE_SIZE",
         2 << 30,
         1..=i64::MAX,
-        "a publication may have",
+        "largest publication",
     ),
     Setting::bytes(
         "MIN_FREE_BYTES",
         100 << 20,
         0..=i64::MAX,
-        "that stay free on the file system of `EXPORT_DIR`; a package that would take them is refused before it is begun",
+        "space that stays free on the file system of `EXPORT_DIR`; a package that would take them is refused before it is begun",
     ),
     Setting::list(
         "CHECKSUMS",

@@ -21,7 +21,7 @@ const SETTINGS: &[Setting] = &[
         4 << 20,
         // no message with more gets that far
         1..=64 << 20,
-        "`marc_xml` may have",
+        "largest `marc_xml`",
     ),
 ];
 

@@ -33,7 +33,7 @@ impl Http {
     pub fn new(settings: &Settings) -> Result<Self, SetupError> {
         let url = settings.url.trim_end_matches('/').to_owned();
         if !is_web_address(&url) {
-            return Err(SetupError::Url(shown_url(&url).to_owned()));
+            return Err(SetupError::Url(shown_url(&settings.url).to_owned()));
         }
         // one provider serves the whole process; whoever came first has installed it
         let _ = rustls::crypto::ring::default_provider().install_default();
