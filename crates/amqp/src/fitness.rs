@@ -108,12 +108,15 @@ fn adopt_flag(flag: &mut bool, current: &Current<'_>) -> bool {
 }
 
 fn adopt_argument(arguments: &mut FieldTable, name: &str, current: &Current<'_>) -> bool {
+    let is_argument = name.starts_with("x-") || name == "alternate-exchange";
     let Current::Argument(value) = current else {
         return false;
     };
-    let changed = arguments.inner().get(name) != Some(value);
+    if !is_argument || arguments.inner().get(name) == Some(value) {
+        return false;
+    }
     arguments.insert(name.into(), value.clone());
-    changed && name.starts_with("x-") || changed && name == "alternate-exchange"
+    true
 }
 
 /// The first property in which a declaration differs from what is there.

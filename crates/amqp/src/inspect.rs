@@ -3,6 +3,8 @@
 //! Each question is one that RabbitMQ refuses, and the refusal is the answer. It closes the channel, so each has a channel of
 //! its own.
 
+use std::time::Duration;
+
 use lapin::options::{
     BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions,
     QueueDeclareOptions,
@@ -10,10 +12,14 @@ use lapin::options::{
 use lapin::protocol::AMQPSoftError;
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, ExchangeKind};
+use tokio::time::sleep;
 
 use crate::fitness::{Difference, ExchangeProperties, Properties, QueueProperties};
 use crate::link::{Link, within};
 use crate::{ConnectError, ConnectionParams, refusal, said, short};
+
+/// How often it is looked whether RabbitMQ has said that it takes no messages.
+const LOOK_FOR_ALARM: Duration = Duration::from_millis(20);
 
 /// More properties than anything can have that differs from what is wanted.
 const MOST_TRIES: usize = 24;
@@ -130,6 +136,8 @@ async fn learn<P: Properties>(
 
 /// Whether the user may publish with this exchange and key.
 ///
+/// To be asked last: the connection may be of no use afterwards, see [`Link::is_blocked`].
+///
 /// RabbitMQ looks at the rights before it looks at the message. The message that is sent has an expiration that is no
 /// number, which RabbitMQ refuses: it never reaches a queue.
 ///
@@ -155,7 +163,16 @@ pub async fn may_publish(
             .await?;
         sent.await.map(drop)
     };
-    let asked = within(params, step, asking).await?;
+    // With a memory or disk alarm RabbitMQ reads nothing more from a connection that has published.
+    let blocked = async {
+        while !link.is_blocked() {
+            sleep(LOOK_FOR_ALARM).await;
+        }
+    };
+    let asked = tokio::select! {
+        asked = within(params, step, asking) => asked?,
+        () = blocked => return Ok(Right::Unclear("it takes no messages now, by its memory or disk alarm".to_owned())),
+    };
     right(params, step, "invalid expiration", asked)
 }
 

@@ -30,7 +30,9 @@ pub(crate) async fn look(wiring: &Wiring, consumes: bool, waits: bool) -> Vec<Fi
             if let Err(error) = look.inside(&link, consumes).await {
                 look.not_connected(&error, waits);
             }
-            link.close(CLOSE_LIMIT).await;
+            if !link.is_blocked() {
+                link.close(CLOSE_LIMIT).await;
+            }
         }
     }
     let about = |finding: Finding| finding.about(ABOUT);
@@ -67,24 +69,18 @@ impl Look<'_> {
             params.connection.user,
             params.virtualhost
         )));
-        self.exchange(link).await?;
+        let exchange = self.exchange(link).await?;
         if consumes {
             self.queue(link).await?;
+        }
+        if exchange {
+            self.publishing(link).await?;
         }
         Ok(())
     }
 
-    async fn exchange(&mut self, link: &Link) -> Result<(), ConnectError> {
+    async fn publishing(&mut self, link: &Link) -> Result<(), ConnectError> {
         let (params, exchange) = (&self.wiring.con_params, self.wiring.out_exch.as_str());
-        if !self.there(check_exchange(params, link, exchange).await)? {
-            return Ok(());
-        }
-        let what = format!("exchange '{exchange}'");
-        let seen = inspect_exchange(params, link, exchange).await?;
-        // rabbitmqctl cannot delete an exchange.
-        let delete = "on the page of the management API";
-        self.kind(&what, seen, |exchange| exchange.faults(), delete);
-
         let key = &self.wiring.out_key;
         match may_publish(params, link, exchange, key).await? {
             Right::Yes => {}
@@ -98,6 +94,20 @@ impl Look<'_> {
             ))),
         }
         Ok(())
+    }
+
+    /// Whether it is there.
+    async fn exchange(&mut self, link: &Link) -> Result<bool, ConnectError> {
+        let (params, exchange) = (&self.wiring.con_params, self.wiring.out_exch.as_str());
+        if !self.there(check_exchange(params, link, exchange).await)? {
+            return Ok(false);
+        }
+        let what = format!("exchange '{exchange}'");
+        let seen = inspect_exchange(params, link, exchange).await?;
+        // rabbitmqctl cannot delete an exchange.
+        let delete = "on the page of the management API";
+        self.kind(&what, seen, |exchange| exchange.faults(), delete);
+        Ok(true)
     }
 
     async fn queue(&mut self, link: &Link) -> Result<(), ConnectError> {

@@ -1,5 +1,6 @@
 //! Whether there is a converter, a sandbox, and room to work.
 
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -11,12 +12,12 @@ use tokio::time::timeout;
 use crate::command::{Converter, UNSANDBOXED};
 use crate::{Sandbox, Settings};
 
-/// How long the converter may take to say what version it is. Calibre is large.
-const VERSION: Duration = Duration::from_secs(15);
+/// How long the converter may take to say what version it is. Calibre is large: from a slow disk it may take seconds.
+const VERSION: Duration = Duration::from_secs(5);
 
 pub(crate) async fn look_around(settings: Settings) -> Vec<Finding> {
     let mut findings = vec![Finding::of_directory("TEMP_DIR", &settings.temp_dir)];
-    let sandbox = settings.sandbox;
+    let (sandbox, temp_dir) = (settings.sandbox, settings.temp_dir.clone());
     let found = spawn_blocking(move || Converter::find(&settings)).await;
     let converter = match found {
         Ok(Ok(converter)) => converter,
@@ -34,14 +35,20 @@ pub(crate) async fn look_around(settings: Settings) -> Vec<Finding> {
         (None, Sandbox::Off) => Finding::ok("conversions run without a sandbox, as SANDBOX says"),
         (None, _) => Finding::ok("the sandbox works"),
     });
-    findings.push(version(&converter).await);
+    // Without room for it, the converter would write its configuration into the daemon's home.
+    if let Ok(home) = tempfile::tempdir_in(temp_dir) {
+        findings.push(version(&converter, home.path()).await);
+    }
     findings
 }
 
-async fn version(converter: &Converter) -> Finding {
+async fn version(converter: &Converter, home: &Path) -> Finding {
     let program = converter.program();
     let asking = Command::new(program)
         .arg("--version")
+        .env("HOME", home)
+        .env("CALIBRE_CONFIG_DIRECTORY", home)
+        .env("CALIBRE_CACHE_DIRECTORY", home)
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output();
