@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use edeposit_testkit::{DaemonUnderTest, RabbitNode, Request, Schema, wait_for, wait_until};
+use edeposit_testkit::{DaemonUnderTest, RabbitNode, RawRequest, Schema, wait_for, wait_until};
 use edeposit_tests::{PATIENCE, World};
 use lapin::BasicProperties;
 use lapin::options::{BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions};
@@ -15,9 +15,9 @@ const ECHO: &str = r#"{"__nt_name": "Echo", "text": "x"}"#;
 const LONG: &str = r#"{"__nt_name": "Sleep", "milliseconds": 60000}"#;
 
 fn with_properties(
-    request: Request,
+    request: RawRequest,
     change: impl FnOnce(BasicProperties) -> BasicProperties,
-) -> Request {
+) -> RawRequest {
     let properties = change(request.properties.clone());
     request.with_properties(properties)
 }

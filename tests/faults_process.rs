@@ -22,7 +22,7 @@ fn gone(pid: i32) -> bool {
     fs::read_to_string(format!("/proc/{pid}/stat")).map_or(true, |stat| stat.contains(") Z "))
 }
 
-fn sleep_request(caller: &Caller, milliseconds: u32) -> edeposit_testkit::Request {
+fn sleep_request(caller: &Caller, milliseconds: u32) -> edeposit_testkit::RawRequest {
     caller.request(format!(
         r#"{{"__nt_name": "Sleep", "milliseconds": {milliseconds}}}"#
     ))

@@ -4,7 +4,7 @@ use std::fs;
 
 use anyhow::{Context, Result};
 use edeposit_testkit::{
-    Caller, DaemonUnderTest, FaultProxy, RabbitNode, Request, Schema, Vhost, wait_until,
+    Caller, DaemonUnderTest, FaultProxy, RabbitNode, RawRequest, Schema, Vhost, wait_until,
 };
 use edeposit_tests::{PATIENCE, World};
 use serde_json::{Value, json};
@@ -71,7 +71,7 @@ pub async fn until_logged(world: &World, text: &str, before: usize) -> Result<us
 }
 
 /// Publishes a request and waits until it is in the daemon's hands.
-pub async fn in_hand(world: &World, caller: &Caller, body: String) -> Result<Request> {
+pub async fn in_hand(world: &World, caller: &Caller, body: String) -> Result<RawRequest> {
     let request = caller.request(body);
     caller.publish(&request).await?;
     world.until_ready(0).await?;
@@ -79,7 +79,7 @@ pub async fn in_hand(world: &World, caller: &Caller, body: String) -> Result<Req
 }
 
 /// Waits for the answer, and then until the request is settled and the daemon, and nobody else, consumes.
-pub async fn answered(world: &World, caller: &Caller, request: &Request) -> Result<Value> {
+pub async fn answered(world: &World, caller: &Caller, request: &RawRequest) -> Result<Value> {
     let uuid = request.uuid().context("a UUID")?;
     let answer = caller.answer_to(&uuid, 2 * PATIENCE).await?;
     assert!(!answer.is_exception(), "{}", answer.text());

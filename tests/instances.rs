@@ -38,7 +38,7 @@ fn log(world: &World, name: &str) -> String {
     fs::read_to_string(world.daemon.home().join(format!("{name}.log"))).unwrap_or_default()
 }
 
-fn request(caller: &Caller) -> edeposit_testkit::Request {
+fn request(caller: &Caller) -> edeposit_testkit::RawRequest {
     caller.request(r#"{"__nt_name": "Sleep", "milliseconds": 20}"#)
 }
 

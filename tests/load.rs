@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 
 use anyhow::{Context, Result};
-use edeposit_testkit::{Caller, Request};
+use edeposit_testkit::{Caller, RawRequest};
 use edeposit_tests::{PATIENCE, World, catalogue};
 use lapin::types::{AMQPValue, FieldTable};
 use serde_json::json;
@@ -84,7 +84,7 @@ fn good_bodies() -> Vec<String> {
 }
 
 /// Odd but harmless things around a body.
-fn adorn(request: Request, number: usize) -> Request {
+fn adorn(request: RawRequest, number: usize) -> RawRequest {
     let mut table = FieldTable::default();
     table.insert("nested".into(), AMQPValue::Boolean(true));
     match number % 5 {

@@ -1,4 +1,5 @@
-//! `docs/reliability.md` names every test of the fault catalogue, and no other.
+//! Pages that name tests name tests that there are: `docs/reliability.md` every test of the fault catalogue, and no other;
+//! `docs/lapin.md` tests and files.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -56,5 +57,50 @@ fn the_page_names_every_test() -> Result<()> {
             "row {row} has no test"
         );
     }
+    Ok(())
+}
+
+/// What stands in backticks in a page.
+fn quoted(page: &str) -> impl Iterator<Item = &str> {
+    page.split('`').skip(1).step_by(2)
+}
+
+#[test]
+fn the_page_on_lapin_names_tests_and_files_that_there_are() -> Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .context("the workspace")?;
+    let mut files = Vec::new();
+    for dir in ["tests", "crates"] {
+        sources(&root.join(dir), &mut files)?;
+    }
+    let mut texts = String::new();
+    for file in &files {
+        texts += &fs::read_to_string(file)?;
+    }
+    let page = fs::read_to_string(root.join("docs/lapin.md"))?;
+    let (mut tests, mut places) = (0, 0);
+    for row in page.lines().filter(|line| line.starts_with("| ")) {
+        let cells: Vec<_> = row.split(" | ").collect();
+        let [_, _, remedy, test, _] = cells[..] else {
+            anyhow::bail!("not five cells: {row}");
+        };
+        for name in quoted(test).filter(|name| !name.contains('/')) {
+            assert!(texts.contains(&format!("fn {name}(")), "no test {name}");
+            tests += 1;
+        }
+        for file in quoted(remedy).chain(quoted(test)) {
+            // Files go from crate to crate more often than they get other names.
+            if let Some((_, within)) = file.split_once("/src/") {
+                let within = Path::new("src").join(within);
+                assert!(
+                    files.iter().any(|file| file.ends_with(&within)),
+                    "no {file}"
+                );
+                places += 1;
+            }
+        }
+    }
+    assert!(tests > 30 && places > 30, "{tests} tests, {places} files");
     Ok(())
 }

@@ -3,7 +3,7 @@
 //! The recorded cases are the measure, but for what is mended on purpose; each such difference is named in [`mended`].
 
 use anyhow::{Context, Result, bail};
-use edeposit_testkit::{Answer, Caller, Request, Schema, wait_until};
+use edeposit_testkit::{Answer, Caller, RawRequest, Schema, wait_until};
 use edeposit_tests::{PATIENCE, World, vectors};
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable};
@@ -40,7 +40,7 @@ fn cases(daemon: &str) -> Result<Vec<Case>> {
     Ok(cases)
 }
 
-fn request(caller: &Caller, sent: &Value) -> Result<Request> {
+fn request(caller: &Caller, sent: &Value) -> Result<RawRequest> {
     let body = sent["body"].as_str().context("a body")?;
     let body = match sent["body_encoding"].as_str() {
         None => body.as_bytes().to_vec(),

@@ -10,11 +10,12 @@ use anyhow::{Result, anyhow, bail};
 use edeposit_amqp::options::QueueDeclareOptions;
 use edeposit_amqp::protocol::AMQPSoftError;
 use edeposit_amqp::types::{FieldTable, ShortString};
-use edeposit_amqp::{Channel, ConnectError, ConnectionParams, Link, get_con_params, refusal, said};
+use edeposit_amqp::{
+    Channel, ConnectError, ConnectionParams, Link, get_con_params, quoted, refusal, said,
+};
 use edeposit_settings::Submodule;
 
 use crate::context::Context;
-use crate::vhost::permit_command;
 
 /// How long saying goodbye to the broker may take.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
@@ -98,6 +99,15 @@ pub fn not_connected(
          Make sure, that virtualhost is created.\n\
          RabbitMQ at {} {what}; run: {next}",
         params.address()
+    )
+}
+
+/// The command that gives a user all rights in a virtual host.
+pub fn permit_command(vhost: &str, user: &str) -> String {
+    format!(
+        "rabbitmqctl set_permissions -p {} {} '.*' '.*' '.*'",
+        quoted(vhost),
+        quoted(user)
     )
 }
 

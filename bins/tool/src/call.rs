@@ -1,7 +1,7 @@
 //! `--call`: sends a request and waits for what comes of it.
 //!
 //! The answer comes to a queue of this call alone, so it neither takes other callers' answers nor
-//! is taken by them, whatever daemon answers. How that is done is `edeposit_client`'s affair.
+//! is taken by them, whatever daemon answers. `edeposit_client` sees to that.
 
 use std::path::Path;
 use std::process::ExitCode;

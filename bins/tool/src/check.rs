@@ -12,13 +12,12 @@ use edeposit_amqp::{ExchangeKind, quoted, refusal, said};
 use edeposit_settings::Submodule;
 use serde_json::Value;
 
-use crate::broker::{self, Broker, Depth, Failure, cannot_connect};
+use crate::broker::{self, Broker, Depth, Failure, cannot_connect, permit_command};
 use crate::context::Context;
 use crate::limits::dropping;
 use crate::management::Management;
 use crate::report::{Finding, Report};
 use crate::schema::{Binding, Schema, Shape, dead_letter_name, parked_name};
-use crate::vhost::permit_command;
 
 /// Checks one submodule. An error means that the server itself cannot be asked.
 pub async fn check(context: &Context, submodule: &Submodule, shape: Shape) -> Result<Report> {

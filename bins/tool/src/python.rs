@@ -3,9 +3,9 @@
 //! The original's `--get` shows a message's delivery and properties as their printed objects, and
 //! there are programs that read them. Only their look is kept here; nothing reads it back.
 
-use std::fmt::Write;
-
 use edeposit_amqp::types::AMQPValue;
+use edeposit_serializers::{python_str, python_unicode};
+use time::OffsetDateTime;
 
 /// An object of the client: its class and those attributes that are set, sorted.
 pub fn object(class: &str, mut attributes: Vec<String>) -> String {
@@ -13,7 +13,10 @@ pub fn object(class: &str, mut attributes: Vec<String>) -> String {
         return format!("<{class}>");
     }
     attributes.sort();
-    let list: Vec<String> = attributes.iter().map(|one| bytes(one.as_bytes())).collect();
+    let list: Vec<String> = attributes
+        .iter()
+        .map(|one| python_str(one.as_bytes()))
+        .collect();
     format!("<{class}([{}])>", list.join(", "))
 }
 
@@ -32,12 +35,12 @@ pub fn value(value: &AMQPValue) -> String {
         AMQPValue::Float(number) => format!("{number:?}"),
         AMQPValue::Double(number) => format!("{number:?}"),
         AMQPValue::DecimalValue(decimal) => format!("Decimal('{}')", self::decimal(decimal)),
-        AMQPValue::ShortString(text) => unicode(text.as_str()),
+        AMQPValue::ShortString(text) => python_unicode(text.as_str()),
         AMQPValue::LongString(text) => match str::from_utf8(text.as_bytes()) {
-            Ok(text) => unicode(text),
-            Err(_) => bytes(text.as_bytes()),
+            Ok(text) => python_unicode(text),
+            Err(_) => python_str(text.as_bytes()),
         },
-        AMQPValue::ByteArray(array) => bytes(array.as_slice()),
+        AMQPValue::ByteArray(array) => python_str(array.as_slice()),
         AMQPValue::Timestamp(seconds) => datetime(*seconds),
         AMQPValue::FieldArray(array) => {
             let items: Vec<String> = array.as_slice().iter().map(self::value).collect();
@@ -56,7 +59,7 @@ pub fn dict(table: &edeposit_amqp::types::FieldTable) -> String {
         .map(|(name, value)| {
             format!(
                 "{}: {}",
-                bytes(name.as_str().as_bytes()),
+                python_str(name.as_str().as_bytes()),
                 self::value(value)
             )
         })
@@ -76,61 +79,15 @@ pub fn decimal(decimal: &edeposit_amqp::types::DecimalValue) -> String {
     }
 }
 
-/// A `str`.
-fn bytes(text: &[u8]) -> String {
-    let quote = quote(text.contains(&b'\''), text.contains(&b'"'));
-    let mut printed = String::from(quote);
-    for &byte in text {
-        push(&mut printed, char::from(byte), quote, |printed| {
-            // Writing to a String cannot fail.
-            let _ = write!(printed, "\\x{byte:02x}");
-        });
-    }
-    printed.push(quote);
-    printed
-}
-
-/// A `unicode`.
-fn unicode(text: &str) -> String {
-    let quote = quote(text.contains('\''), text.contains('"'));
-    let mut printed = format!("u{quote}");
-    for c in text.chars() {
-        push(&mut printed, c, quote, |printed| {
-            let _ = match u32::from(c) {
-                code @ ..=0xff => write!(printed, "\\x{code:02x}"),
-                code @ ..=0xffff => write!(printed, "\\u{code:04x}"),
-                code => write!(printed, "\\U{code:08x}"),
-            };
-        });
-    }
-    printed.push(quote);
-    printed
-}
-
-fn quote(single: bool, double: bool) -> char {
-    if single && !double { '"' } else { '\'' }
-}
-
-fn push(printed: &mut String, c: char, quote: char, escape: impl FnOnce(&mut String)) {
-    match c {
-        '\\' => printed.push_str("\\\\"),
-        '\n' => printed.push_str("\\n"),
-        '\r' => printed.push_str("\\r"),
-        '\t' => printed.push_str("\\t"),
-        _ if c == quote => {
-            printed.push('\\');
-            printed.push(c);
-        }
-        ' '..='~' => printed.push(c),
-        _ => escape(printed),
-    }
-}
-
-/// A `datetime` of seconds since 1970, in UTC.
+/// A `datetime` of seconds since 1970, in UTC. It ends with the year 9999; what is later is printed as the number it is.
 fn datetime(seconds: u64) -> String {
-    let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    let (year, month, day) = date(days);
-    let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
+    let time = i64::try_from(seconds).map(OffsetDateTime::from_unix_timestamp);
+    let Ok(Ok(time)) = time else {
+        return format!("{seconds}L");
+    };
+    let (year, month, day) = time.to_calendar_date();
+    let (hour, minute, second) = time.to_hms();
+    let month = u8::from(month);
     let seconds = match second {
         0 => String::new(),
         second => format!(", {second}"),
@@ -138,34 +95,10 @@ fn datetime(seconds: u64) -> String {
     format!("datetime.datetime({year}, {month}, {day}, {hour}, {minute}{seconds})")
 }
 
-/// Year, month and day of a day counted from 1970-01-01, by the civil calendar.
-fn date(days: u64) -> (u64, u64, u64) {
-    // Counted from a first of March, leap days stand at the end of the year.
-    let days = days + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = (month_from_march + 2) % 12 + 1;
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    (year, month, day)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use edeposit_amqp::types::{DecimalValue, FieldArray, FieldTable};
-
-    #[test]
-    fn texts_are_quoted_and_escaped() {
-        assert_eq!(bytes(b"a=b"), "'a=b'");
-        assert_eq!(bytes(b"it's"), "\"it's\"");
-        assert_eq!(bytes(b"'\""), "'\\'\"'");
-        assert_eq!(bytes(b"\\\n\x00\xff"), r"'\\\n\x00\xff'");
-        assert_eq!(unicode("č é 😀 \u{7f}"), r"u'\u010d \xe9 \U0001f600 \x7f'");
-    }
 
     #[test]
     fn values_are_printed_by_type() {
@@ -201,6 +134,12 @@ mod tests {
             datetime(1_794_000_061),
             "datetime.datetime(2026, 11, 6, 21, 21, 1)"
         );
+        assert_eq!(
+            datetime(253_402_300_799),
+            "datetime.datetime(9999, 12, 31, 23, 59, 59)"
+        );
+        assert_eq!(datetime(253_402_300_800), "253402300800L");
+        assert_eq!(datetime(u64::MAX), "18446744073709551615L");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use anyhow::{Result, anyhow};
 use edeposit_amqp::{ConnectError, ConnectionParams, Link, quoted};
 
-use crate::broker::{Failure, cannot_connect};
+use crate::broker::{Failure, cannot_connect, permit_command};
 use crate::context::Context;
 use crate::management::Management;
 use crate::output::remark;
@@ -62,13 +62,4 @@ fn commands(vhost: &str, user: &str, missing: bool) -> String {
     let add = format!("  rabbitmqctl add_vhost {}\n", quoted(vhost));
     let permit = format!("  {}", permit_command(vhost, user));
     if missing { add + &permit } else { permit }
-}
-
-/// The command that gives a user all rights in a virtual host.
-pub fn permit_command(vhost: &str, user: &str) -> String {
-    format!(
-        "rabbitmqctl set_permissions -p {} {} '.*' '.*' '.*'",
-        quoted(vhost),
-        quoted(user)
-    )
 }

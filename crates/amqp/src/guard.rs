@@ -13,8 +13,6 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -28,68 +26,21 @@ use tokio::net::TcpStream;
 
 use frames::Frames;
 use handshake::Handshake;
+pub(crate) use room::{Agreed, Room};
 pub(crate) use stash::Stash;
 
 mod frames;
 #[cfg(test)]
 mod fuzz;
 mod handshake;
+mod room;
 mod stash;
 
 /// The broker's connection, plain or TLS.
 pub(crate) type Stream = AsyncTcpStream<Compat<TcpStream>>;
 
-/// The longest frame we propose to the broker, in bytes: RabbitMQ's default, so that whatever fits into a publisher's frame
-/// fits into ours.
-const FRAME_MAX: u32 = 131_072;
-const SMALL: u32 = 8 * 1024;
-/// The least that AMQP has everybody take.
-const FRAME_MIN: u32 = 4096;
 /// At most so much is read at once, in bytes.
 const CHUNK: usize = 64 * 1024;
-
-/// How much room the client library has.
-#[derive(Clone, Debug)]
-pub(crate) enum Room {
-    /// For whatever frames are agreed with the broker.
-    Whole,
-    /// For frames of 8 KiB. Properties that do not fit are stashed, or lost if there is no stash.
-    Small(Option<Stash>),
-}
-
-impl Room {
-    /// What the library is to be told of the longest frame. Told beforehand, it takes memory for its buffers only as they
-    /// fill.
-    pub(crate) fn frame_max(&self) -> u32 {
-        match self {
-            Self::Whole => FRAME_MAX,
-            Self::Small(_) => SMALL,
-        }
-    }
-}
-
-/// The longest frame agreed with the broker, in bytes, as soon as it is known.
-#[derive(Clone, Debug)]
-pub(crate) struct Agreed(Arc<AtomicU32>);
-
-impl Default for Agreed {
-    fn default() -> Self {
-        Self(Arc::new(AtomicU32::new(FRAME_MAX)))
-    }
-}
-
-impl Agreed {
-    pub(crate) fn frame_max(&self) -> u32 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    fn tuned(&self, proposal: u32) {
-        // None is "no limit".
-        if proposal > 0 {
-            self.0.fetch_min(proposal.max(FRAME_MIN), Ordering::Relaxed);
-        }
-    }
-}
 
 /// The broker's stream, guarded.
 pub(crate) struct Guard {
@@ -156,15 +107,16 @@ impl AsyncRead for Guard {
     }
 }
 
-/// Bytes count as written when they are on their way. The library does not flush again by itself what it took for written:
-/// with nothing else to write it would wait for an event that has been.
+/// A write is reported as done only when its bytes have been handed to the socket. The client library never flushes again
+/// what was reported as written: if it had nothing else to write, it would wait for a socket event that has passed already,
+/// and the bytes would stay here.
 impl AsyncWrite for Guard {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        // If something is owed, it is what `buf` begins with.
+        // Bytes that were taken but not reported yet: the library passes them again, at the beginning of `buf`.
         if self.owed == 0 {
             self.owed = ready!(self.poll_take(cx, buf))?;
         }

@@ -7,7 +7,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-use edeposit_serializers::ErrorKind;
+use edeposit_serializers::{ErrorKind, python_unicode};
 
 /// A failure as the caller of a daemon sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,7 +71,7 @@ impl Exception {
     /// and the body its quoted form.
     pub fn key_error(key: impl Into<String>) -> Self {
         let key = key.into();
-        let body = python_repr(&key);
+        let body = python_unicode(&key);
         Self {
             body: Some(body),
             ..Self::builtin("KeyError", key)
@@ -174,33 +174,6 @@ impl From<anyhow::Error> for Exception {
     }
 }
 
-/// A string as Python 2 quotes a unicode string.
-fn python_repr(text: &str) -> String {
-    let quote = if text.contains('\'') && !text.contains('"') {
-        '"'
-    } else {
-        '\''
-    };
-    let mut repr = format!("u{quote}");
-    for c in text.chars() {
-        match c {
-            '\\' => repr.push_str("\\\\"),
-            '\n' => repr.push_str("\\n"),
-            '\r' => repr.push_str("\\r"),
-            '\t' => repr.push_str("\\t"),
-            c if c == quote => repr.extend(['\\', c]),
-            ' '..='~' => repr.push(c),
-            c => match u32::from(c) {
-                code @ 0..=0xff => repr.push_str(&format!("\\x{code:02x}")),
-                code @ 0x100..=0xffff => repr.push_str(&format!("\\u{code:04x}")),
-                code => repr.push_str(&format!("\\U{code:08x}")),
-            },
-        }
-    }
-    repr.push(quote);
-    repr
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,8 +184,6 @@ mod tests {
         assert_eq!(exception.message, "Žlutá");
         assert_eq!(exception.body_text(), r"u'\u017dlut\xe1'");
         assert_eq!(exception.kind, "<type 'exceptions.KeyError'>");
-        assert_eq!(python_repr("it's"), "u\"it's\"");
-        assert_eq!(python_repr("'\"\n𝄞"), "u'\\'\"\\n\\U0001d11e'");
     }
 
     #[test]

@@ -95,10 +95,13 @@ pub trait Submodule: Handler + Sized {
     }
 }
 
+/// Reads a submodule's own settings, to see whether they can be used and what they come to: a set of constants for each
+/// file.
+pub(crate) type ReadSettings = fn(&Sources) -> Result<Vec<Constants>, Error>;
+
 /// How a daemon reads and uses the settings of its submodule, whichever that is.
 pub(crate) struct Frame {
-    /// Reads the settings, to see whether they can be used and what they come to: a set of constants for each file.
-    pub(crate) read: fn(&Sources) -> Result<Vec<Constants>, Error>,
+    pub(crate) read: ReadSettings,
     /// Reads them, and looks at what the submodule needs.
     pub(crate) look_around: fn(&Sources) -> LocalBoxFuture<'static, Vec<Finding>>,
     /// Reads them, logs what is ignored in them, and sets the submodule up.

@@ -26,8 +26,23 @@ pub struct Builder<'a> {
     name: Option<String>,
 }
 
+impl Client {
+    /// Connects to where the settings have the submodule, with the defaults of [`Builder`].
+    ///
+    /// # Errors
+    /// The broker cannot be reached or refuses. Later losses are repaired.
+    pub async fn connect(settings: &Settings, submodule: &str) -> Result<Self, ConnectError> {
+        Self::builder(settings, submodule).connect().await
+    }
+
+    /// A client with options.
+    pub fn builder<'a>(settings: &'a Settings, submodule: &'a str) -> Builder<'a> {
+        Builder::new(settings, submodule)
+    }
+}
+
 impl<'a> Builder<'a> {
-    pub(crate) fn new(settings: &'a Settings, submodule: &'a str) -> Self {
+    fn new(settings: &'a Settings, submodule: &'a str) -> Self {
         Self {
             settings,
             submodule,

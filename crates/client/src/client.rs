@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use edeposit_settings::Settings;
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -14,7 +13,7 @@ use crate::inbox::{own_key, queue_name};
 use crate::pending::Pending;
 use crate::session::DIRECT;
 use crate::supervisor::Supervisor;
-use crate::{Builder, Call, CallError, ConnectError, RawCall, Replies, Request};
+use crate::{Call, CallError, RawCall, Replies, Request};
 
 /// Calls the daemon of one submodule. Cheap to clone; clones share the connections, which are closed when the last one is
 /// dropped or by [`Client::close`]. What it guarantees is in the crate's documentation.
@@ -38,19 +37,6 @@ impl Client {
             shared: Arc::new(shared),
             deadline,
         }
-    }
-
-    /// Connects to where the settings have the submodule, with the defaults of [`Builder`].
-    ///
-    /// # Errors
-    /// The broker cannot be reached or refuses. Later losses are repaired.
-    pub async fn connect(settings: &Settings, submodule: &str) -> Result<Self, ConnectError> {
-        Self::builder(settings, submodule).connect().await
-    }
-
-    /// A client with options.
-    pub fn builder<'a>(settings: &'a Settings, submodule: &'a str) -> Builder<'a> {
-        Builder::new(settings, submodule)
     }
 
     /// The same client, on the same connections, whose calls may take this long.

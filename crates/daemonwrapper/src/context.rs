@@ -1,4 +1,4 @@
-//! What the body of a daemon knows of its surroundings, and how it tells them how it is.
+//! What the body of a daemon is given: when to stop, and how to say that it is ready, how it stands, and that it is alive.
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,8 +11,10 @@ use sd_notify::NotifyState;
 use tokio_util::sync::CancellationToken;
 
 use crate::report::Reporter;
-use crate::signals::GRACE;
 use crate::status_file::StatusFile;
+
+/// How much longer than the drain time the body, and then `on_exit`, may take before the process is ended.
+pub(crate) const GRACE: Duration = Duration::from_secs(5);
 
 /// Handed to the body; cheap to clone, and usable from any thread or task.
 #[derive(Debug, Clone)]

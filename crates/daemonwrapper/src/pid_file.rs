@@ -27,13 +27,15 @@ use crate::error::Error;
 use crate::process::{self, Running};
 
 mod content;
+mod failure;
 mod lock;
 mod trust;
 pub(crate) use content::is_stopping;
 use content::{STOPPING, read_pid, write_pid};
+use failure::{failed, refused};
 use lock::Lock;
 pub(crate) use trust::{Owner, check_directory};
-use trust::{check, check_owner, refused};
+use trust::{check, check_owner};
 
 /// How long to wait between two looks at a file whose state is in between.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -326,14 +328,6 @@ fn is_at(file: &File, path: &Path) -> bool {
     match (file.metadata(), fs::symlink_metadata(path)) {
         (Ok(opened), Ok(named)) => opened.dev() == named.dev() && opened.ino() == named.ino(),
         _ => false,
-    }
-}
-
-fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
-    move |source| Error::PidFile {
-        doing,
-        path: path.to_owned(),
-        source,
     }
 }
 

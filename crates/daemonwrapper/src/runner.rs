@@ -5,13 +5,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::action::Action;
+use crate::context::GRACE;
 use crate::detach;
 use crate::error::{Error, exit};
 use crate::log::{Log, LogTarget};
 use crate::pid_file::{self, Claim, PidFile};
 use crate::process::{Running, words};
 use crate::say;
-use crate::signals::GRACE;
 use crate::start::Launch;
 use crate::status_file::Standing;
 use crate::stop::{self, Bounds, Stopped};

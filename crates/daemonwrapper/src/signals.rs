@@ -1,9 +1,10 @@
 //! What the signals do: the first one asks the daemon to end, a second one ends it, SIGHUP reopens the log.
 //!
-//! `stop` must not be that second one if another `stop` waits already: the daemon marks its PID file when it is asked, and a
-//! SIGTERM that follows the first signal too closely to have seen the mark is not counted.
+//! Two `stop` commands at about the same time ask once, not twice: at the first signal the daemon marks its PID file, and a
+//! `stop` that sees the mark sends no signal but waits. A SIGTERM within a second of the first signal may come from a `stop`
+//! that looked before the mark was there, and is not counted.
 //!
-//! They are taken by one thread, so that ordinary code, not a signal handler, acts upon them.
+//! One thread takes the signals, so that ordinary code, not a signal handler, acts upon them.
 
 use std::io;
 use std::sync::Arc;
@@ -17,13 +18,10 @@ use signal_hook::consts::{
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::signal_name;
 
-use crate::context::Context;
+use crate::context::{Context, GRACE};
 use crate::error::exit;
 use crate::log_file::LogFile;
 use crate::pid_file::PidFile;
-
-/// How much longer than the drain time the body, and then `on_exit`, may take before the process is ended.
-pub(crate) const GRACE: Duration = Duration::from_secs(5);
 
 /// How long after the first signal SIGTERM is taken for the same request.
 const SAME_REQUEST: Duration = Duration::from_secs(1);

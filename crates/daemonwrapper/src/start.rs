@@ -1,7 +1,7 @@
 //! `start`: becoming the daemon, in the background or in the foreground.
 //!
 //! Whatever can be refused is refused before the fork, so that the caller sees it: the PID file, another instance, the log
-//! file. What comes after it, the daemon reports through a pipe.
+//! file. What fails after the fork, the daemon reports through a pipe.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::context::Context;
+use crate::context::{Context, GRACE};
 use crate::detach::{self, Side};
 use crate::error::{Error, exit};
 use crate::life::{self, Ending};
@@ -18,7 +18,7 @@ use crate::log::Log;
 use crate::pid_file::PidFile;
 use crate::report::{self, Listener, Outcome, Reporter};
 use crate::say;
-use crate::signals::{self, GRACE};
+use crate::signals;
 use crate::status_file::StatusFile;
 use crate::watch;
 use crate::wrapper::DaemonRunnerWrapper;

@@ -3,7 +3,7 @@
 use std::env;
 use std::path::PathBuf;
 
-/// `$STATE_DIRECTORY`, which systemd sets; else `/var/lib/edeposit` for root; else that of [`of_user`]. None: there is no
+/// `$STATE_DIRECTORY`, which systemd sets; else `/var/lib/edeposit` for root; else `~/.local/state/edeposit`. None: there is no
 /// home directory.
 #[must_use]
 pub fn state_dir() -> Option<PathBuf> {

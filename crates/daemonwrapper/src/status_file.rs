@@ -1,8 +1,8 @@
 //! The status file: one line about how the running daemon stands, for the command `status`.
 //!
 //! It is a convenience, never the truth about whether the daemon runs. The daemon writes it when the line changes and
-//! removes it at its end; that it cannot is no reason for it to do anything else. The command believes it only beside the
-//! lock on the PID file: it must name the very process that holds the lock, and belong to that process's user.
+//! removes it at its end; if it cannot, it goes on without. The command believes the file only if it names the process that
+//! holds the lock on the PID file, and belongs to that process's user.
 //!
 //! What stands before the first `: ` of a line is the state, the rest says more about it: how long the state has lasted
 //! does not begin anew when only the rest changes.

@@ -56,7 +56,9 @@ pub(crate) fn stop(path: &Path, bounds: &Bounds) -> Result<Stopped, Error> {
             Seen::Free(_) if begin.elapsed() >= PAUSE => return Ok(Stopped::NothingRan),
             Seen::Free(_) => {}
             Seen::Held(file, running) => {
-                // Only now that the process is held fast does it tell anything that the file names it and it has the file open.
+                // Between reading the number and opening the process, the number may have gone to another process. A handle
+                // (pidfd) stays with its process: if, once it is open, the file still names this number and the process
+                // with this number has the file open, the handle is the daemon's.
                 if let Some(handle) = open(running.pid)?
                     && pid_file::still_names(&file, running.pid)
                 {

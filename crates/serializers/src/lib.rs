@@ -52,18 +52,19 @@
 mod base64_field;
 mod de;
 mod error;
+mod nt_name;
 mod parse;
+mod python;
 mod ser;
 
 pub use base64_field::{Base64, IncorrectPadding};
 pub use error::{Error, ErrorKind, python_type};
+pub use nt_name::NT_NAME;
 pub use parse::{MAX_DEPTH, MAX_VALUES, parse};
+pub use python::{python_str, python_unicode};
 pub use serde_json::Value;
 
 use serde::{Serialize, de::DeserializeOwned};
-
-/// The member that names a record's type.
-pub const NT_NAME: &str = "__nt_name";
 
 /// Reads a message from its wire form.
 ///

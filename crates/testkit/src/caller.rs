@@ -36,7 +36,7 @@ pub struct Caller {
 
 /// A request, to be changed as the test wants it.
 #[derive(Clone, Debug)]
-pub struct Request {
+pub struct RawRequest {
     /// Exchange to publish to.
     pub exchange: String,
     /// Routing key.
@@ -47,7 +47,7 @@ pub struct Request {
     pub properties: BasicProperties,
 }
 
-impl Request {
+impl RawRequest {
     /// The header `UUID` if it is a string.
     pub fn uuid(&self) -> Option<String> {
         text_header(self.properties.headers().as_ref()?, "UUID")
@@ -175,9 +175,9 @@ impl Caller {
     }
 
     /// A request as callers send it: the schema's exchange and input key, a new UUID, `application/json`, persistent.
-    pub fn request(&self, body: impl Into<Vec<u8>>) -> Request {
+    pub fn request(&self, body: impl Into<Vec<u8>>) -> RawRequest {
         let uuid = LongString::from(Uuid::new_v4().to_string());
-        Request {
+        RawRequest {
             exchange: self.schema.exchange.clone(),
             routing_key: self.schema.in_key.clone(),
             body: body.into(),
@@ -189,7 +189,7 @@ impl Caller {
     }
 
     /// Publishes a request. Errs if the broker could not put it into any queue.
-    pub async fn publish(&self, request: &Request) -> Result<()> {
+    pub async fn publish(&self, request: &RawRequest) -> Result<()> {
         let confirmation = self
             .channel
             .basic_publish(
@@ -216,7 +216,7 @@ impl Caller {
     }
 
     /// [`Caller::call`] with a request of one's own making; it must have a UUID that is a string.
-    pub async fn call_with(&self, request: &Request) -> Result<Answer> {
+    pub async fn call_with(&self, request: &RawRequest) -> Result<Answer> {
         let uuid = request.uuid().context("the request has no UUID")?;
         self.publish(request).await?;
         self.answer_to(&uuid, CALL_WITHIN).await

@@ -35,7 +35,7 @@ mod wait;
 pub mod web;
 pub mod xserver;
 
-pub use caller::{Answer, Caller, Request};
+pub use caller::{Answer, Caller, RawRequest};
 pub use daemon::{DaemonUnderTest, Outcome};
 pub use dirs::{bin_dir, fake_time_library, target_dir};
 pub use load::{Account, Load, LoadPlan};

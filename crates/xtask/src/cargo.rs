@@ -1,5 +1,6 @@
 //! Running cargo, and other commands, for the user to see.
 
+use std::borrow::Cow;
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -46,7 +47,7 @@ fn line(command: &Command) -> String {
     let name = program.file_name().unwrap_or(command.get_program());
     let arguments = command
         .get_args()
-        .map(|argument| quote(&argument.to_string_lossy()));
+        .map(|argument| quote(&argument.to_string_lossy()).into_owned());
     [name.to_string_lossy().into_owned()]
         .into_iter()
         .chain(arguments)
@@ -63,11 +64,7 @@ fn variables(command: &Command) -> String {
         .collect()
 }
 
-fn quote(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,@+".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', "'\\''"))
-    }
+fn quote(text: &str) -> Cow<'_, str> {
+    // It fails at a NUL only, which no argument has.
+    shlex::try_quote(text).unwrap_or(Cow::Borrowed(text))
 }

@@ -2,7 +2,8 @@
 
 use tracing::warn;
 
-use super::{Agreed, Room, Stash};
+use super::room::{Agreed, Room};
+use super::stash::Stash;
 use crate::properties::{Unreadable, mend_content_header, mend_method};
 
 /// Type, channel and length.

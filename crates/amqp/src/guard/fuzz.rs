@@ -13,7 +13,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::frames::{BODY, Frames, HEAD, HEADER, HEARTBEAT, LONGEST, METHOD};
-use super::{Agreed, CHUNK, Room, SMALL, Stash};
+use super::room::{Agreed, Room, SMALL};
+use super::{CHUNK, Stash};
 
 /// More than this is never held: a frame that is not whole yet, what came with its end, and the heads of the pieces it is cut
 /// into.

@@ -1,6 +1,6 @@
 //! Our part of the handshake: the broker is told of the frames that are agreed with it, whatever the client library says.
 
-use super::Agreed;
+use super::room::Agreed;
 
 /// `connection.tune-ok` as a frame: type, channel, length; class and method; the limit on channels, the longest frame, the
 /// heartbeat; the end.

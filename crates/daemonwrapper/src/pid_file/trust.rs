@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::failed;
+use super::failure::{failed, refused};
 use crate::error::Error;
 
 /// Whose file may be looked at.
@@ -73,13 +73,4 @@ pub(crate) fn check_directory(path: &Path) -> Result<(), Error> {
         reason,
         remove: false,
     })
-}
-
-pub(crate) fn refused(path: &Path, reason: impl Into<String>) -> Error {
-    let me = rustix::process::geteuid().as_raw();
-    Error::Refused {
-        path: path.to_owned(),
-        reason: reason.into(),
-        remove: fs::symlink_metadata(path).is_ok_and(|meta| meta.is_symlink() || meta.uid() == me),
-    }
 }

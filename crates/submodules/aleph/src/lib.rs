@@ -28,31 +28,19 @@ mod parse;
 mod request;
 mod search;
 mod settings;
+mod setup_error;
 mod xserver;
 
 pub use error::AlephError;
 pub use isbn::is_valid_isbn;
 pub use settings::Settings;
+pub use setup_error::SetupError;
 pub use xserver::{FoundSet, INDEXES, XServer};
 
 use edeposit_amqpdaemon::{Exception, Finding, Handler, Sendback, Submodule};
 use edeposit_serializers::Value;
 
 use messages::{CountResult, ISBNToValidate, ISBNValidationResult, Query, Request, Response};
-
-/// Why [`Aleph`] could not be set up.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SetupError {
-    /// The catalogue's address is none; `***` if a password may be in it.
-    #[error("ALEPH_URL: '{0}' is no address of a web server, write http://HOST or https://HOST")]
-    Url(String),
-    /// The HTTP client cannot be set up, which happens if the system has no certificates.
-    #[error(
-        "cannot set up the HTTP client, are the system's certificates (ca-certificates) installed? {0}"
-    )]
-    Client(#[source] reqwest::Error),
-}
 
 /// The submodule: reacts to the requests of [`messages`].
 #[derive(Debug)]

@@ -1,6 +1,6 @@
-//! From JSON to a [`Request`], with the original's words for what is none.
+//! From JSON to a [`Request`], or the original's words for what is wrong with it.
 //!
-//! What does not fit is told by the type that was found, as Python names it: `<type 'dict'>`, or for a known structure its
+//! A body of another kind is told by the type that was found, as Python names it: `<type 'dict'>`, or for a known structure its
 //! class. The serializer's own errors (unknown structure, wrong fields) are answered as everywhere.
 
 use edeposit_amqpdaemon::Exception;

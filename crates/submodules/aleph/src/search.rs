@@ -19,13 +19,13 @@ impl Aleph {
     /// The catalogue refuses the search or one of its records, or cannot be asked; it sends something else than a record;
     /// none of the records can be read, or they have more than 64 MiB; for a [`DocumentQuery`] also if there is no such record.
     pub async fn search(&self, query: &Query) -> Result<SearchResult, AlephError> {
-        let search = match self.plan(query) {
-            Plan::Document(query) => {
+        let search = match self.operation(query) {
+            Operation::FindDoc(query) => {
                 return Ok(SearchResult {
                     records: vec![self.document(query).await?],
                 });
             }
-            Plan::Find(search) => search,
+            Operation::Find(search) => search,
         };
         let mut records = Vec::new();
         let Some(set) = search.run(self).await? else {
@@ -70,9 +70,9 @@ impl Aleph {
     /// # Errors
     /// The catalogue refuses the search or cannot be asked.
     pub async fn count(&self, query: &Query) -> Result<u64, AlephError> {
-        match self.plan(query) {
-            Plan::Find(search) => Ok(search.run(self).await?.map_or(0, |set| set.entries)),
-            Plan::Document(query) => match self.document(query).await {
+        match self.operation(query) {
+            Operation::Find(search) => Ok(search.run(self).await?.map_or(0, |set| set.entries)),
+            Operation::FindDoc(query) => match self.document(query).await {
                 Ok(_) => Ok(1),
                 Err(AlephError::DocumentNotFound(_)) => Ok(0),
                 Err(error) => Err(error),
@@ -107,7 +107,7 @@ impl Aleph {
         AlephRecord::from_xml(None, library.clone(), query.doc_id.clone(), xml)
     }
 
-    fn plan<'a>(&'a self, query: &'a Query) -> Plan<'a> {
+    fn operation<'a>(&'a self, query: &'a Query) -> Operation<'a> {
         let (base, index, phrase) = match query {
             Query::ISBNQuery(q) => (&q.base, "sbn", &q.ISBN),
             Query::AuthorQuery(q) => (&q.base, "wau", &q.author),
@@ -115,10 +115,10 @@ impl Aleph {
             Query::TitleQuery(q) => (&q.base, "wtl", &q.title),
             Query::ICZQuery(q) => (&q.base, "icz", &q.icz),
             Query::GenericQuery(q) => (&q.base, q.field.as_str(), &q.phrase),
-            Query::DocumentQuery(query) => return Plan::Document(query),
+            Query::DocumentQuery(query) => return Operation::FindDoc(query),
         };
         let base = base.as_ref().unwrap_or(&self.settings.default_base);
-        Plan::Find(Search {
+        Operation::Find(Search {
             base,
             index,
             phrase,
@@ -126,10 +126,10 @@ impl Aleph {
     }
 }
 
-/// How a query is answered.
-enum Plan<'a> {
+/// By which operation of the X-Server a query is answered.
+enum Operation<'a> {
     Find(Search<'a>),
-    Document(&'a DocumentQuery),
+    FindDoc(&'a DocumentQuery),
 }
 
 struct Search<'a> {

@@ -34,10 +34,12 @@ pub mod messages;
 mod process;
 mod settings;
 mod update;
+mod verdict;
 
 pub use address::Address;
 pub use error::AntivirusError;
 pub use settings::Settings;
+pub use verdict::Verdict;
 
 use std::fmt;
 use std::sync::Arc;
@@ -50,27 +52,6 @@ use clamd::Clamd;
 use clamscan::Clamscan;
 use messages::{DatabaseUpdated, Request, Response, ScanFile, ScanResult};
 use update::Updates;
-
-/// What a scanner says of a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
-    /// No signature matches.
-    Clean,
-    /// Malware of this name.
-    Found(String),
-}
-
-impl Verdict {
-    /// With its limits set to be told, ClamAV reports a file that it did not scan to the end as if it had found something.
-    fn found(name: &str) -> Result<Self, AntivirusError> {
-        if name.starts_with("Heuristics.Limits.Exceeded") {
-            return Err(AntivirusError::Undecided(format!(
-                "the file is beyond a limit of ClamAV, it was not scanned to the end: {name}"
-            )));
-        }
-        Ok(Self::Found(name.to_owned()))
-    }
-}
 
 enum Scanner {
     Clamd(Clamd),

@@ -2,8 +2,9 @@
 //!
 //! 1. `setsid` makes the daemon's child leader of a session and process group, away from any terminal.
 //! 2. `setpriv` has the kernel send it SIGUSR1 when the daemon ends, however that ends.
-//! 3. `sh` stays, and kills the group at SIGUSR1. It gives up if the daemon ended before. Its umask is for all; so is that it
-//!    ignores SIGTERM, which systemd sends to all processes of a unit: when to end is the daemon's decision.
+//! 3. `sh` stays, and kills the group at SIGUSR1. If the daemon has ended before, it ends at once. The processes below inherit
+//!    its umask, and that SIGTERM is ignored: systemd sends it to all processes of a unit, but when to end is the daemon's
+//!    decision.
 //! 4. `prlimit` sets the limits.
 //! 5. `bwrap` (bubblewrap), if it works here, starts the rest in namespaces of its own: it sees the system's programs and
 //!    the conversion's directory, has no network and no capability. When `sh`, the first process in there, ends with the

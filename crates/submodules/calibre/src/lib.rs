@@ -33,16 +33,16 @@ mod log;
 mod look;
 pub mod messages;
 mod oeb;
-mod open;
 mod orphans;
 mod output;
+mod regular_file;
 mod removal;
 mod request;
 mod settings;
+mod setup_error;
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -53,6 +53,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 pub use formats::{INPUT_FORMATS, OUTPUT_FORMATS};
 pub use settings::{Sandbox, Settings};
+pub use setup_error::SetupError;
 
 use command::Converter;
 use conversion::Converted;
@@ -62,31 +63,6 @@ use request::Work;
 
 /// How long the end of a conversion that nobody waits for may take: killing it and removing its directory.
 const CLEAN_WITHIN: Duration = Duration::from_secs(5);
-
-/// Why [`Calibre`] could not be set up.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SetupError {
-    /// There is no such program.
-    #[error(
-        "there is no program '{0}': install calibre, or name its ebook-convert in EBOOK_CONVERT"
-    )]
-    NoConverter(String),
-    /// A program that every Linux system has is missing.
-    #[error("there is no program '{0}' in PATH: install util-linux")]
-    NoUtilLinux(&'static str),
-    /// `SANDBOX` is `required`.
-    #[error("SANDBOX is required: {0}")]
-    NoSandbox(String),
-    /// `TEMP_DIR` cannot be used.
-    #[error("cannot use the directory {} (TEMP_DIR): {source}", .dir.display())]
-    TempDir {
-        /// The directory.
-        dir: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-}
 
 /// The submodule: reacts to the requests of [`messages`].
 #[derive(Debug)]

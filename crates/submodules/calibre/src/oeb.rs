@@ -7,7 +7,7 @@ use std::path::Path;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use crate::open::open;
+use crate::regular_file::open;
 
 /// The directory as a ZIP file; none if its files or the ZIP are larger than `limit` bytes together.
 pub(crate) fn zipped(root: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {

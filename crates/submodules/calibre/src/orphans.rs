@@ -1,4 +1,4 @@
-//! Processes of a conversion that nobody leads any more, found by the directory that their environment names.
+//! Processes that a conversion has left over, found by a variable of their environment: the conversion's directory.
 //!
 //! If the daemon is killed, the kernel kills the converter with it, and a sandbox with the converter. What may live on are
 //! children of a converter without a sandbox, and a sandbox that was just being set up.

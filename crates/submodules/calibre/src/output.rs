@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::oeb;
-use crate::open::open;
+use crate::regular_file::open;
 
 /// Bytes that make one line of 80 characters.
 const BYTES_PER_LINE: usize = 60;

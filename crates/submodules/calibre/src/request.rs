@@ -1,4 +1,4 @@
-//! From JSON to work, with the original's words for what is none.
+//! From JSON to a conversion that can be carried out ([`Work`]), or the original's words for what is wrong with the request.
 
 use edeposit_amqpdaemon::Exception;
 use edeposit_serializers::{Base64, ErrorKind, NT_NAME, Value, from_value, python_type};

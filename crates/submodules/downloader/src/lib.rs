@@ -31,14 +31,15 @@ mod lookup;
 pub mod messages;
 mod progress;
 mod settings;
+mod setup_error;
 mod web;
 
 pub use error::DownloadError;
 pub use lookup::{Lookup, SystemLookup};
 pub use settings::Settings;
+pub use setup_error::SetupError;
 
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use edeposit_amqpdaemon::{Exception, Finding, Handler, Sendback, Submodule};
@@ -51,25 +52,6 @@ use error::server;
 use messages::{DownloadedFile, Exists, Request, Response};
 use progress::{Reporter, Steps};
 use web::{Ask, Web, check_status, parse, shown};
-
-/// Why a [`Downloader`] could not be set up.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SetupError {
-    /// The certificate authorities cannot be read.
-    #[error("CA_FILE {path}: {reason}", path = .path.display())]
-    CaFile {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The HTTP client cannot be set up, which happens if the system has no certificates.
-    #[error(
-        "cannot set up the HTTP client, are the system's certificates (ca-certificates) installed? {0}"
-    )]
-    Client(#[source] reqwest::Error),
-}
 
 /// The submodule: reacts to the requests of [`messages`].
 pub struct Downloader {

@@ -4,27 +4,19 @@
 //! has a mark of that. Whatever happens in between, the files are still there, the lock file is not, and the import is
 //! taken up again: what has been marked is deleted and never sent again, what has not is sent, perhaps a second time.
 
+mod error;
 mod send;
 
 use edeposit_ftp::{Accounts, Error, Home, ImportLock, Settings, Switches};
 
 use crate::journal::{Journal, Record, Step};
-use crate::tree::{Listing, Tree, one_line};
+use crate::one_line::one_line;
+use crate::tree::{Listing, Tree};
 use crate::trigger::Trigger;
 use crate::{plan, report};
-use send::Unsent;
-
-/// Where messages go.
-pub trait Publisher {
-    /// Whether there is any sense in trying: connected, and not about to end.
-    fn is_ready(&self) -> bool;
-
-    /// Publishes a message, and returns when the broker has confirmed it.
-    ///
-    /// # Errors
-    /// It is not known to be safe, and why.
-    fn publish(&self, body: Vec<u8>) -> Result<(), String>;
-}
+pub use error::ImportError;
+pub use send::Publisher;
+use send::{Sending, Unsent, found_files};
 
 /// How an import ended that did not fail.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,20 +25,6 @@ pub enum Outcome {
     Done,
     /// It has to be tried again later, and why; nothing is lost.
     Later(String),
-}
-
-/// Why an import failed; it has to be tried again later.
-#[derive(Debug, thiserror::Error)]
-pub enum ImportError {
-    /// Accounts or homes.
-    #[error(transparent)]
-    Ftp(#[from] Error),
-    /// The journal.
-    #[error("the journal of imports in STATE_PATH: {0}")]
-    Journal(#[from] std::io::Error),
-    /// The message.
-    #[error(transparent)]
-    Message(#[from] edeposit_serializers::Error),
 }
 
 /// Imports what a user has uploaded, if the lock file is missing; takes up what an earlier process left behind.
@@ -227,8 +205,15 @@ impl<'a> Import<'a> {
         plan.errors.extend(failure);
         let is_known = record.lines.is_empty() && record.errors.is_empty();
         if is_known || !plan.items.is_empty() || !plan.errors.is_empty() {
-            let sent = self.send(tree, &listing, &plan, &mut journal, &mut record);
-            if let Err(Unsent(reason)) = sent? {
+            let sending = Sending {
+                settings: self.settings,
+                publisher: self.publisher,
+                user: user.as_str(),
+                tree,
+                listing: &listing,
+                plan: &plan,
+            };
+            if let Err(Unsent(reason)) = sending.run(&mut journal, &mut record)? {
                 delete(tree, &record)?;
                 tree.open_again()?;
                 if record.lines.is_empty() && record.errors.is_empty() {
@@ -288,11 +273,6 @@ impl<'a> Import<'a> {
             tracing::warn!(%error, "removing an old report");
         }
     }
-}
-
-/// Whether there was anything to import, now or in an earlier try.
-fn found_files(listing: &Listing, record: &Record) -> bool {
-    !listing.files.is_empty() || !record.lines.is_empty()
 }
 
 /// Deletes what has been published. All of it is tried before an error counts.

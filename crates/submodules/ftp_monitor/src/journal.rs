@@ -29,7 +29,7 @@ pub(crate) struct Id {
 
 /// A file whose content is safe, to be deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Done {
+pub(crate) struct ListedFile {
     /// Relative to the directory of the import.
     pub(crate) path: PathBuf,
     pub(crate) id: Id,
@@ -42,7 +42,7 @@ pub(crate) enum Step {
     Begun { directory: PathBuf },
     /// A message is safe in the broker.
     Published {
-        files: Vec<Done>,
+        files: Vec<ListedFile>,
         lines: Vec<String>,
         errors: Vec<String>,
     },
@@ -64,7 +64,7 @@ pub(crate) struct Journal {
 pub(crate) struct Record {
     pub(crate) directory: PathBuf,
     /// What has been published.
-    pub(crate) files: Vec<Done>,
+    pub(crate) files: Vec<ListedFile>,
     pub(crate) lines: Vec<String>,
     pub(crate) errors: Vec<String>,
     /// All of it has; and whether there was anything at all.
@@ -225,7 +225,7 @@ mod tests {
             modified: (4, 5),
         };
         let published = |name: &str| Step::Published {
-            files: vec![Done {
+            files: vec![ListedFile {
                 path: name.into(),
                 id,
             }],

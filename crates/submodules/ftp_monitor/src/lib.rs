@@ -6,8 +6,8 @@
 //! [`ImportRequest`](messages::ImportRequest). When the broker has confirmed it, the files are deleted, reports written
 //! ([`report`]), the home is opened, and the lock file put back.
 //!
-//! Users are not trusted: nothing here follows a link, sizes and depths have bounds, and an error in one home is no matter of
-//! another's. The broker is not trusted either: see [`import()`].
+//! Users are not trusted: nothing here follows a link, sizes and depths have bounds, and an error in one home leaves the
+//! others alone. The broker is not trusted either: see [`import()`].
 //!
 //! Everything here blocks. It knows nothing of AMQP: messages go to a [`Publisher`].
 
@@ -20,6 +20,7 @@ mod journal;
 mod message;
 pub mod messages;
 mod monitor;
+mod one_line;
 pub mod pairing;
 mod plan;
 pub mod report;

@@ -14,7 +14,8 @@ use edeposit_ftp::{Accounts, Error, Home, Settings};
 use crate::follow::Follower;
 use crate::import::{ImportError, Outcome, Publisher, import};
 use crate::journal::Journal;
-use crate::tree::{Tree, one_line};
+use crate::one_line::one_line;
+use crate::tree::Tree;
 use crate::trigger::{self, Line, Trigger};
 use crate::watch::Watch;
 

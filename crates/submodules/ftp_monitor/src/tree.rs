@@ -8,7 +8,7 @@ mod walk;
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -17,13 +17,8 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fchmod, fstat, openat, s
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
-use crate::journal::{Done, Id};
-use walk::Entry;
-
-/// How deep directories may be nested.
-const DEEPEST: usize = 64;
-/// How many files one import may have.
-const MOST: usize = 200_000;
+use crate::journal::{Id, ListedFile};
+use walk::{Entry, MOST, failed, log, walk};
 
 const CLOSED_DIRECTORY: u32 = 0o555;
 const CLOSED_FILE: u32 = 0o444;
@@ -55,7 +50,7 @@ pub(crate) struct Found {
     pub(crate) name: String,
     /// Its name for people and for the message: an absolute path on this machine.
     pub(crate) shown: String,
-    pub(crate) file: Done,
+    pub(crate) file: ListedFile,
 }
 
 impl<'a> Tree<'a> {
@@ -105,6 +100,20 @@ impl<'a> Tree<'a> {
             }
             Ok(())
         })
+    }
+
+    /// Goes through the tree; each directory gets this mode, if any, before it is read.
+    fn walk(
+        &self,
+        mode: Option<u32>,
+        visit: impl FnMut(Entry<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let enter = |directory: &OwnedFd, path: &Path| {
+            if let Some(mode) = mode {
+                self.own(directory, path, mode);
+            }
+        };
+        walk(&self.home, enter, visit)
     }
 
     fn list(&self, listing: &mut Listing, entry: Entry<'_>) -> Result<(), Error> {
@@ -169,7 +178,7 @@ impl<'a> Tree<'a> {
             directory,
             name: name_text.to_owned(),
             shown,
-            file: Done { path, id },
+            file: ListedFile { path, id },
         });
         Ok(())
     }
@@ -196,7 +205,7 @@ impl<'a> Tree<'a> {
     }
 
     /// Opens a file for reading, if it is still the one that was listed.
-    pub(crate) fn open(&self, done: &Done) -> Result<File, Error> {
+    pub(crate) fn open(&self, done: &ListedFile) -> Result<File, Error> {
         let failed = |error| self.failed("opening", &done.path, error);
         let (parent, name) = self.parent(&done.path)?;
         let file = open_file(&parent, name).map_err(failed)?;
@@ -208,7 +217,7 @@ impl<'a> Tree<'a> {
     }
 
     /// Deletes a file, if it is still the one that was listed; one that is gone is no error.
-    pub(crate) fn delete(&self, done: &Done) -> Result<(), Error> {
+    pub(crate) fn delete(&self, done: &ListedFile) -> Result<(), Error> {
         let failed = |error| self.failed("deleting", &done.path, error);
         let (parent, name) = match self.parent(&done.path) {
             Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
@@ -278,11 +287,7 @@ impl<'a> Tree<'a> {
     }
 
     fn failed(&self, doing: &'static str, path: &Path, error: Errno) -> Error {
-        Error::Io {
-            doing,
-            path: self.home.path().join(path),
-            source: error.into(),
-        }
+        failed(&self.home, doing, path, error)
     }
 
     /// As text; what is no text in it is escaped.
@@ -329,13 +334,4 @@ fn id(stat: &Stat) -> Id {
 fn is_hidden_store(name: &OsStr) -> bool {
     let name = name.as_bytes();
     name.starts_with(b".in.") && name.ends_with(b".") && name.len() > 5
-}
-
-fn log(error: &Error) {
-    tracing::warn!("{}", one_line(error));
-}
-
-/// A text that may have names made by a user, fit for the log.
-pub(crate) fn one_line(error: &dyn std::fmt::Display) -> String {
-    error.to_string().replace(char::is_control, "?")
 }

@@ -2,8 +2,6 @@
 
 use indexmap::IndexMap;
 
-use crate::{Error, Limits, Records};
-
 /// The XML dialect a record was written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Dialect {
@@ -64,33 +62,6 @@ pub struct Record {
 }
 
 impl Record {
-    /// Reads the first record of a document in either dialect, within the default [`Limits`].
-    ///
-    /// Elements are known by their local names, whatever their prefix and namespace: Aleph itself writes the MARCXML
-    /// namespace wrongly. Control and data fields without an id, and subfields without a one-character code, are
-    /// skipped, as the original did.
-    ///
-    /// # Errors
-    /// [`Error::NoRecord`] if there is no `record` element, whether the document is otherwise XML or not;
-    /// [`Error::Malformed`] if the record breaks off or is not well-formed or names an unknown entity;
-    /// [`Error::DocumentType`]; [`Error::Limit`].
-    pub fn from_xml(xml: &str) -> Result<Self, Error> {
-        Self::from_xml_within(xml, Limits::default())
-    }
-
-    /// The same within limits of one's own.
-    ///
-    /// # Errors
-    /// As [`from_xml`](Self::from_xml).
-    pub fn from_xml_within(xml: &str, limits: Limits) -> Result<Self, Error> {
-        let mut records = Records::with_limits(xml, limits);
-        match records.next() {
-            Some(Err(Error::Malformed { .. })) if !records.found_any() => Err(Error::NoRecord),
-            Some(result) => result,
-            None => Err(Error::NoRecord),
-        }
-    }
-
     /// The text of a control field.
     #[must_use]
     pub fn control(&self, id: &str) -> Option<&str> {

@@ -17,7 +17,8 @@ pub enum Request {
 
 /// Convert a catalogue record to MODS. All three fields have to be there; two may be null.
 ///
-/// (Read by a function of its own, an `Option` must not be left out.)
+/// serde takes a field that is left out for `None` if it is an `Option`, but not if it has a `deserialize_with`: hence those
+/// below.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConversionRequest {
     /// The record itself, MARCXML or OAI MARC. Never a path.

@@ -1,15 +1,14 @@
 //! What is done to the document after the mapping: the archive's own identifiers, addresses and words.
 //!
-//! "First" is meant in the order of the document, at any depth. Where the original put something in a wrong place, that
-//! place is taken only for the sake of comparing bytes.
+//! "First" is meant in the order of the document, at any depth. What the original put in a wrong place is
+//! put there only if [`byte_compat`](crate::Settings::byte_compat) is set.
 
 use crate::ConversionError;
 use crate::source::Source;
 use crate::text::threes;
-use crate::tree::{Element, Shape};
+use crate::tree::{Element, Shape, XLINK};
 use crate::writer::written_length;
 
-pub(crate) const XLINK: &str = "http://www.w3.org/1999/xlink";
 const MODS: &str = "http://www.loc.gov/mods/v3";
 const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
 const SCHEMAS: &str = "http://www.w3.org/2001/XMLSchema-instance http://www.w3.org/2001/XMLSchema.xsd \

@@ -6,7 +6,7 @@
 
 use crate::source::{Field, Source};
 use crate::text::{chop, chop_but_stop, chop_front, is_blank, squeeze};
-use crate::tree::Element;
+use crate::tree::{Element, XLINK};
 
 /// One line of a mapping table.
 pub(crate) struct Row {
@@ -323,7 +323,7 @@ impl Attribute {
             }
             Self::Link => {
                 if let Some(uri) = field.select("u0").last() {
-                    let declaration = ("xmlns:xlink", crate::repair::XLINK.to_owned());
+                    let declaration = ("xmlns:xlink", XLINK.to_owned());
                     element.attributes.insert(0, declaration);
                     element.set("xlink:href", *uri);
                 }

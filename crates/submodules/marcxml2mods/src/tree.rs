@@ -1,5 +1,8 @@
 //! A document as elements, and its text. All names get the prefix `mods:` when they are written.
 
+/// The namespace of links, `xlink:href` and its like.
+pub(crate) const XLINK: &str = "http://www.w3.org/1999/xlink";
+
 /// An element: attributes, and either a text or children.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Element {

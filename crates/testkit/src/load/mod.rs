@@ -12,11 +12,12 @@
 //! that is given up is certainly gone, and tests can spoil it.
 
 mod account;
-mod book;
+mod ledger;
+mod plan;
 mod publisher;
 mod reader;
+mod shared;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -27,77 +28,20 @@ use tokio::runtime::Builder;
 use tokio::sync::Notify;
 
 pub use account::Account;
-use book::Book;
+use ledger::Ledger;
+pub use plan::LoadPlan;
+use shared::{LOOK_EVERY, Shared};
 
 use crate::{FaultProxy, Schema, Vhost};
 
-/// How long each step of connecting may take, and how long the broker may keep us waiting for a confirm.
-const STEP_WITHIN: Duration = Duration::from_secs(10);
-/// Pause before connecting again.
-const PAUSE: Duration = Duration::from_millis(200);
-/// How often a waiting [`Load`] looks whether all is done.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
-
-/// What a load is to be; [`LoadPlan::start`] begins it.
-#[derive(Clone, Debug)]
-pub struct LoadPlan {
-    requests: u64,
-    window: usize,
-    rate: Option<f64>,
-    work: Duration,
-    journal: Option<PathBuf>,
-}
-
 impl LoadPlan {
-    /// So many requests, at most 256 of them waiting for their confirm at once, as fast as can be, for which the daemon
-    /// has nothing to do.
-    pub fn new(requests: u64) -> LoadPlan {
-        LoadPlan {
-            requests,
-            window: 256,
-            rate: None,
-            work: Duration::ZERO,
-            journal: None,
-        }
-    }
-
-    /// As many requests as can be until [`Load::stop`]; give it a rate.
-    pub fn endless() -> LoadPlan {
-        Self::new(u64::MAX)
-    }
-
-    /// How many requests may wait for their confirms at once.
-    pub fn window(mut self, window: usize) -> LoadPlan {
-        self.window = window.max(1);
-        self
-    }
-
-    /// How many requests to publish a second. After an interruption it does not catch up.
-    pub fn rate(mut self, per_second: f64) -> LoadPlan {
-        self.rate = Some(per_second);
-        self
-    }
-
-    /// How long the daemon is to work at each request, in whole milliseconds.
-    pub fn work(mut self, work: Duration) -> LoadPlan {
-        self.work = work;
-        self
-    }
-
-    /// The file in which the test daemon notes every execution, given to it by the environment variable
-    /// `EDEPOSIT_PUPPET_JOURNAL`: one line an execution, the request's UUID and the execution's id.
-    pub fn journal(mut self, file: impl Into<PathBuf>) -> LoadPlan {
-        self.journal = Some(file.into());
-        self
-    }
-
     /// Begins. The schema must be declared; its output queue must have no other consumer.
     ///
     /// # Errors
     /// No port for a proxy, or no thread.
     pub fn start(self, vhost: &Vhost, schema: &Schema) -> Result<Load> {
         let shared = Arc::new(Shared {
-            book: Book::new(),
+            ledger: Ledger::new(),
             plan: self,
             vhost: vhost.share(),
             schema: schema.clone(),
@@ -126,25 +70,6 @@ impl LoadPlan {
     }
 }
 
-/// What both sides of a load need.
-#[derive(Debug)]
-struct Shared {
-    plan: LoadPlan,
-    vhost: Vhost,
-    schema: Schema,
-    book: Book,
-    publishing: FaultProxy,
-    reading: FaultProxy,
-    stop: AtomicBool,
-    over: Notify,
-}
-
-impl Shared {
-    fn url(&self, proxy: &FaultProxy) -> String {
-        format!("{}?heartbeat=5", self.vhost.amqp_url_at(proxy.port()))
-    }
-}
-
 /// A load that is under way; see the module's concept. Ends when dropped.
 #[derive(Debug)]
 pub struct Load {
@@ -156,7 +81,7 @@ pub struct Load {
 impl Load {
     /// How things stand now.
     pub fn account(&self) -> Account {
-        let mut account = self.shared.book.account();
+        let mut account = self.shared.ledger.account();
         account.duration = self.begun.elapsed();
         account
     }
@@ -193,7 +118,7 @@ impl Load {
         let mut account = self.account();
         self.end();
         if let Some(journal) = &self.shared.plan.journal {
-            self.shared.book.read_journal(journal, &mut account)?;
+            self.shared.ledger.read_journal(journal, &mut account)?;
         }
         Ok(account)
     }
@@ -222,10 +147,10 @@ impl Load {
             matches!(state, Ok(Some(state)) if state.ready == 0 && state.unacked == 0)
         };
         // In this order: what leaves the first goes to the second.
-        self.shared.book.is_complete(planned)
+        self.shared.ledger.is_complete(planned)
             && is_empty(&schema.input_queue)
             && is_empty(&schema.output_queue)
-            && self.shared.book.is_complete(planned)
+            && self.shared.ledger.is_complete(planned)
     }
 
     fn end(&mut self) {

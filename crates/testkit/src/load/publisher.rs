@@ -12,7 +12,7 @@ use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProper
 use serde_json::json;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::{LOOK_EVERY, PAUSE, STEP_WITHIN, Shared};
+use super::shared::{LOOK_EVERY, PAUSE, STEP_WITHIN, Shared};
 use crate::End;
 
 /// Goes on until all are published and confirmed.
@@ -32,13 +32,13 @@ pub(super) async fn run(shared: &Shared) {
 
 fn planned(shared: &Shared) -> u64 {
     match shared.stop.load(Ordering::Relaxed) {
-        true => shared.book.begun().0,
+        true => shared.ledger.begun().0,
         false => shared.plan.requests,
     }
 }
 
 fn is_done(shared: &Shared) -> bool {
-    let (begun, unconfirmed) = shared.book.begun();
+    let (begun, unconfirmed) = shared.ledger.begun();
     unconfirmed == 0 && begun >= planned(shared)
 }
 
@@ -64,12 +64,12 @@ impl Window {
     /// One connection, from its beginning to the end of the load; an error is its loss.
     async fn session(&mut self, shared: &Shared) -> Result<()> {
         let (_connection, channel) = timeout(STEP_WITHIN, connect(shared)).await??;
-        shared.book.publisher_connected();
+        shared.ledger.publisher_connected();
         let mut confirms = FuturesUnordered::new();
         loop {
             let mut next = None;
             if confirms.len() < shared.plan.window && self.next_at <= Instant::now() {
-                next = shared.book.next(planned(shared));
+                next = shared.ledger.next(planned(shared));
             }
             if let Some(number) = next {
                 self.waiting.push(number);
@@ -84,8 +84,8 @@ impl Window {
             tokio::select! {
                 Some((number, confirmation)) = confirms.next() => {
                     match confirmation? {
-                        Confirmation::Ack(_) => shared.book.confirmed(number),
-                        _ => shared.book.in_doubt(number),
+                        Confirmation::Ack(_) => shared.ledger.confirmed(number),
+                        _ => shared.ledger.in_doubt(number),
                     }
                     self.waiting.retain(|waiting| *waiting != number);
                 }
@@ -104,7 +104,7 @@ impl Window {
     fn give_up(&mut self, shared: &Shared) {
         shared.publishing.cut(End::Reset);
         for number in self.waiting.drain(..) {
-            shared.book.in_doubt(number);
+            shared.ledger.in_doubt(number);
         }
         self.next_at = Instant::now();
     }
@@ -125,7 +125,7 @@ async fn publish(
     channel: &Channel,
     number: u64,
 ) -> Result<impl Future<Output = lapin::Result<Confirmation>> + use<>> {
-    let uuid = LongString::from(shared.book.uuid(number).to_string());
+    let uuid = LongString::from(shared.ledger.uuid(number).to_string());
     let mut headers = FieldTable::default();
     headers.insert("UUID".into(), AMQPValue::LongString(uuid));
     let milliseconds = u64::try_from(shared.plan.work.as_millis()).unwrap_or(u64::MAX);

@@ -10,8 +10,8 @@ use serde_json::Value;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-use super::book::Read;
-use super::{PAUSE, STEP_WITHIN, Shared};
+use super::ledger::Read;
+use super::shared::{PAUSE, STEP_WITHIN, Shared};
 use crate::{Answer, End};
 
 /// Deliveries that may wait for their acknowledgement.
@@ -30,7 +30,7 @@ pub(super) async fn run(shared: &Shared) {
 /// One connection; it ends with its loss.
 async fn session(shared: &Shared) -> Result<()> {
     let (_connection, mut consumer) = timeout(STEP_WITHIN, connect(shared)).await??;
-    shared.book.reader_connected();
+    shared.ledger.reader_connected();
     while let Some(delivery) = consumer.next().await {
         let delivery = delivery?;
         let acker = delivery.acker.clone();
@@ -67,7 +67,7 @@ fn note(shared: &Shared, delivery: Delivery) {
         name.or_else(|| answer.header("exception"))
             .unwrap_or_default()
     });
-    shared.book.answered(&Read {
+    shared.ledger.answered(&Read {
         uuid: &answer.header("UUID").unwrap_or_default(),
         execution: execution(&answer).unwrap_or(0),
         exception,

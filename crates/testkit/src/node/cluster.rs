@@ -1,37 +1,9 @@
 //! Several nodes that are one broker.
 
-use std::fs::OpenOptions;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use anyhow::{Result, bail};
 
-use anyhow::{Context, Result, bail};
-
+use super::seat::Seat;
 use super::{RabbitNode, Vhost, ports};
-
-/// A node's place in a cluster.
-#[derive(Debug)]
-pub(super) struct Seat {
-    pub(super) number: usize,
-    /// All nodes are found by one epmd, which the first node's guardian keeps.
-    pub(super) epmd_port: u16,
-    /// What they know one another by.
-    cookie: String,
-}
-
-impl Seat {
-    pub(super) fn write_cookie(&self, dir: &Path) -> Result<()> {
-        let path = dir.join(".erlang.cookie");
-        // Erlang refuses a cookie that others may read.
-        OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o400)
-            .open(&path)
-            .and_then(|mut file| file.write_all(self.cookie.as_bytes()))
-            .with_context(|| format!("writing {}", path.display()))
-    }
-}
 
 /// A cluster of private nodes, each with ports, data and log of its own. All end when it is dropped, or its owner ends.
 #[derive(Debug)]

@@ -24,7 +24,7 @@ pub enum Alarm {
     Disk,
 }
 
-/// RabbitMQ's own defaults, or what `write_configuration` says.
+/// RabbitMQ's own defaults, or what `configuration.rs` says.
 const MEMORY_LIMIT: &str = "0.4";
 const DISK_LIMIT: &str = "10MB";
 

@@ -10,7 +10,10 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result};
 
-use super::{NodeInfo, SERVER};
+use super::info::NodeInfo;
+
+/// Where Debian's package has the server itself; the wrapper in /usr/sbin insists on its own user.
+pub(super) const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
 
 const SCRIPT: &str = include_str!("guardian.sh");
 

@@ -9,62 +9,45 @@
 //! test run by hand starts its own. Either way [`RabbitNode::shared`] gives it.
 
 mod cluster;
+mod configuration;
 mod control;
+mod ctl;
 mod guardian;
+mod info;
 mod management;
 mod ports;
+mod seat;
 mod tls;
 mod vhost;
 
 use std::env;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
-use serde::{Deserialize, Serialize};
 
 use crate::{poll_until, target_dir};
 pub use cluster::Cluster;
-use cluster::Seat;
 pub use control::Alarm;
-use guardian::Guardian;
+use ctl::ctl;
+use guardian::{Guardian, SERVER};
+pub use info::NodeInfo;
 use management::Management;
+use seat::Seat;
 pub use tls::{ClientIdentity, TlsFiles};
 pub use vhost::{QueueState, Vhost};
 
 /// Environment variable that describes the node to use: [`NodeInfo`] as JSON, or the path of a file that holds it.
 pub const SHARED_NODE_VARIABLE: &str = "EDEPOSIT_TEST_NODE";
 
-/// Where Debian's package has the server itself; the wrapper in /usr/sbin insists on its own user.
-const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
-const CTL: &str = "/usr/lib/rabbitmq/bin/rabbitmqctl";
-
 /// How long a node may take to answer. It takes about five seconds on two idle cores.
 const START_WITHIN: Duration = Duration::from_secs(60);
 
 /// How often a start is tried when somebody took one of the chosen ports in the meantime.
 const START_TRIES: u32 = 3;
-
-/// Everything another process has to know to use a node.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct NodeInfo {
-    /// Port of plain AMQP on 127.0.0.1.
-    pub amqp_port: u16,
-    /// Port of AMQP over TLS on 127.0.0.1, if the node was started with it.
-    pub amqps_port: Option<u16>,
-    /// Port of the management HTTP API on 127.0.0.1.
-    pub management_port: u16,
-    /// Port of the node's own epmd.
-    pub epmd_port: u16,
-    /// Erlang's name of the node.
-    pub node_name: String,
-    /// Directory with the node's configuration, data, log and cookie.
-    pub dir: PathBuf,
-}
 
 /// A running private RabbitMQ node; see the module's concept. Ends when dropped, if this process started it.
 #[derive(Debug)]
@@ -161,7 +144,7 @@ impl RabbitNode {
             node_name: format!("edeposit-{epmd_port}{number}@localhost"),
             dir: dir.path().to_path_buf(),
         };
-        write_configuration(&info, tls)?;
+        configuration::write(&info, tls)?;
         if let Some(seat) = seat {
             seat.write_cookie(&info.dir)?;
         }
@@ -284,59 +267,4 @@ impl Drop for RabbitNode {
             guardian.stop();
         }
     }
-}
-
-/// Runs rabbitmqctl against a node, with nothing but the node's own environment.
-fn ctl(node: &NodeInfo, args: &[&str]) -> Result<String> {
-    let output = Command::new(CTL)
-        .arg("--quiet")
-        .args(args)
-        .env_clear()
-        .envs(guardian::environment(node))
-        .output()
-        .with_context(|| format!("running {CTL}"))?;
-    if !output.status.success() {
-        bail!(
-            "rabbitmqctl {} failed: {}",
-            args.join(" "),
-            String::from_utf8_lossy(&output.stderr)
-        );
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-}
-
-/// Writes what the node reads at start; [`guardian::environment`] points at these files.
-fn write_configuration(info: &NodeInfo, tls: Option<&TlsFiles>) -> Result<()> {
-    let mut config = format!(
-        "listeners.tcp.1 = 127.0.0.1:{}\n\
-         management.tcp.ip = 127.0.0.1\n\
-         management.tcp.port = {}\n\
-         # A full development disk is no reason to block publishers.\n\
-         disk_free_limit.absolute = 10MB\n\
-         log.file.level = info\n",
-        info.amqp_port, info.management_port
-    );
-    if let (Some(files), Some(port)) = (tls, info.amqps_port) {
-        config += &format!(
-            "listeners.ssl.1 = 127.0.0.1:{port}\n\
-             ssl_options.cacertfile = {}\n\
-             ssl_options.certfile = {}\n\
-             ssl_options.keyfile = {}\n\
-             ssl_options.verify = verify_peer\n\
-             ssl_options.fail_if_no_peer_cert = true\n",
-            files.ca().display(),
-            files.server_certificate().display(),
-            files.server_key().display()
-        );
-    }
-    for (name, content) in [
-        ("rabbitmq.conf", config.as_str()),
-        ("enabled_plugins", "[rabbitmq_management].\n"),
-        // Empty: keeps the start script from reading /etc/rabbitmq/rabbitmq-env.conf.
-        ("rabbitmq-env.conf", ""),
-    ] {
-        let path = info.dir.join(name);
-        fs::write(&path, content).with_context(|| format!("writing {}", path.display()))?;
-    }
-    Ok(())
 }

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
+use super::ctl::ctl;
+use super::info::NodeInfo;
 use super::management::{self, Management};
-use super::{NodeInfo, ctl};
 
 /// A virtual host that one test has for itself; deleted, with all that is in it, when dropped.
 #[derive(Debug)]

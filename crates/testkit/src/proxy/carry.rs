@@ -6,13 +6,23 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::connection::Rules;
-use super::{End, Hole};
+use super::fault::{End, Hole};
 
 /// The most bytes carried at once.
 const CHUNK: usize = 16 * 1024;
 /// How many chunks may be under way when there is a delay: a megabyte.
 const UNDER_WAY: usize = 64;
+
+/// What holds for one direction of one connection.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Rules {
+    pub(super) hole: Option<Hole>,
+    pub(super) delay: Duration,
+    /// Bytes a second.
+    pub(super) rate: Option<u32>,
+    /// Nothing more is sent to the receiver.
+    pub(super) half_closed: bool,
+}
 
 /// How many bytes may pass, and how the connection ends then.
 #[derive(Clone, Copy, Debug)]

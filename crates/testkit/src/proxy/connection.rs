@@ -7,19 +7,8 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
-use super::carry::{Budget, carry};
-use super::{End, Hole, Way};
-
-/// What holds for one direction of one connection.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Rules {
-    pub(super) hole: Option<Hole>,
-    pub(super) delay: Duration,
-    /// Bytes a second.
-    pub(super) rate: Option<u32>,
-    /// Nothing more is sent to the receiver.
-    pub(super) half_closed: bool,
-}
+use super::carry::{Budget, Rules, carry};
+use super::fault::{End, Hole, Way};
 
 /// What a connection begins with.
 #[derive(Clone, Copy, Debug, Default)]

@@ -13,8 +13,8 @@ use tokio::runtime::Builder;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::Shared;
 use super::connection::ProxiedConnection;
+use super::shared::Shared;
 
 /// What becomes of new connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

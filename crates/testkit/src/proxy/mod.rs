@@ -9,13 +9,15 @@
 
 mod carry;
 mod connection;
+mod fault;
 mod gate;
+mod shared;
 #[cfg(test)]
 mod tests;
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -23,52 +25,9 @@ use anyhow::{Context, Result};
 
 pub use connection::ProxiedConnection;
 use connection::{Counted, Starting};
+pub use fault::{End, Hole, Refusal, Way};
 use gate::{Admission, Gate};
-
-/// A direction, seen from the client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
-    /// From the client to the broker.
-    Up,
-    /// From the broker to the client.
-    Down,
-    /// Both directions.
-    Both,
-}
-
-impl Way {
-    fn covers(self, one: Way) -> bool {
-        self == Way::Both || self == one
-    }
-}
-
-/// How a connection ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// In an orderly way: both sides read an end of file.
-    Fin,
-    /// Both sides get "connection reset by peer".
-    Reset,
-}
-
-/// What becomes of the bytes in a black hole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hole {
-    /// They wait, and arrive when it is healed: a network that was away for a while.
-    Hold,
-    /// They are gone. After healing, the stream continues somewhere in its middle, which no network does, but broken
-    /// middle boxes do.
-    Swallow,
-}
-
-/// How new connections are turned away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// Nothing listens: connecting fails with "connection refused".
-    Closed,
-    /// The connection is accepted and reset at once.
-    Reset,
-}
+use shared::Shared;
 
 /// A proxy between a client and the broker; see the module's concept. Dropping it ends all connections.
 #[derive(Debug)]
@@ -77,28 +36,6 @@ pub struct FaultProxy {
     shared: Arc<Shared>,
     gate: Gate,
     thread: Option<JoinHandle<()>>,
-}
-
-/// What the test's thread and the proxy's own have in common.
-#[derive(Debug)]
-struct Shared {
-    upstream: AtomicU16,
-    state: Mutex<State>,
-    counted: Counted,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    /// What holds for connections to come.
-    starting: Starting,
-    open: Vec<ProxiedConnection>,
-    made: usize,
-}
-
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl FaultProxy {

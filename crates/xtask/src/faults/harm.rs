@@ -8,7 +8,7 @@ use edeposit_testkit::{Alarm, End, FaultProxy, Hole, Refusal, Way};
 use fastrand::Rng;
 use rustix::process::Signal;
 
-use super::{World, rest};
+use super::world::{World, rest};
 
 /// One fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,14 +8,12 @@ mod protocol;
 mod run;
 mod start;
 mod tally;
-
-use std::time::Duration;
+mod target;
 
 use anyhow::Result;
-use clap::{Args, Parser, Subcommand};
-use lapin::{Channel, Connection, ConnectionProperties};
+use clap::{Parser, Subcommand};
 
-use protocol::Protocol;
+use target::Target;
 
 /// Asks an echo daemon and measures its answers.
 #[derive(Parser)]
@@ -26,45 +24,14 @@ struct Arguments {
     command: Command,
 }
 
-/// Who is asked, and how.
-#[derive(Args)]
-struct Target {
-    /// The virtual host's address.
-    #[arg(long)]
-    url: String,
-    #[arg(long, value_enum)]
-    protocol: Protocol,
-    /// Length of the text to be echoed, in bytes.
-    #[arg(long, default_value_t = 200)]
-    bytes: usize,
-    /// Requests that the broker keeps on disk.
-    #[arg(long)]
-    persistent: bool,
-    /// How long any answer may take, in seconds.
-    #[arg(long, default_value_t = 60.0)]
-    patience: f64,
-}
-
-impl Target {
-    async fn channel(&self) -> Result<(Connection, Channel)> {
-        let connection = Connection::connect(&self.url, ConnectionProperties::default()).await?;
-        let channel = connection.create_channel().await?;
-        Ok((connection, channel))
-    }
-
-    fn patience(&self) -> Duration {
-        Duration::from_secs_f64(self.patience)
-    }
-}
-
 #[derive(Subcommand)]
 enum Command {
     /// Declares what the protocol needs in the virtual host.
     Declare,
     /// Measures throughput and latency of a daemon that runs.
-    Run(run::Plan),
+    Run(run::RunArguments),
     /// Measures a process from its start to its first answer, with the request waiting in the queue; then ends it.
-    Start(start::Plan),
+    Start(start::StartArguments),
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -75,8 +42,10 @@ async fn main() -> Result<()> {
     connection.close(200, "declared".into()).await?;
     let result = match command {
         Command::Declare => return Ok(()),
-        Command::Run(plan) => serde_json::to_string(&run::run(&target, &plan).await?)?,
-        Command::Start(plan) => serde_json::to_string(&start::run(&target, &plan).await?)?,
+        Command::Run(arguments) => serde_json::to_string(&run::run(&target, &arguments).await?)?,
+        Command::Start(arguments) => {
+            serde_json::to_string(&start::run(&target, &arguments).await?)?
+        }
     };
     println!("{result}");
     Ok(())

@@ -11,13 +11,13 @@ use lapin::types::FieldTable;
 use lapin::{Channel, Consumer};
 use tokio::time::timeout;
 
-use crate::Target;
 use crate::protocol::{ANSWERS, Question};
 use crate::tally::{Summary, Tally};
+use crate::target::Target;
 
 /// How much.
 #[derive(Args)]
-pub struct Plan {
+pub struct RunArguments {
     /// Requests in flight.
     #[arg(long)]
     window: usize,
@@ -32,7 +32,7 @@ pub struct Plan {
     warm_up: usize,
 }
 
-pub async fn run(target: &Target, plan: &Plan) -> Result<Summary> {
+pub async fn run(target: &Target, arguments: &RunArguments) -> Result<Summary> {
     let (_asking, output) = target.channel().await?;
     let (_listening, input) = target.channel().await?;
     let mut load = Load {
@@ -43,11 +43,11 @@ pub async fn run(target: &Target, plan: &Plan) -> Result<Summary> {
     };
     let mut warming = Tally::new();
     let hour = Duration::from_secs(3600);
-    load.ask(&mut warming, plan.window, plan.warm_up, hour)
+    load.ask(&mut warming, arguments.window, arguments.warm_up, hour)
         .await?;
     let mut tally = Tally::new();
-    let time = Duration::from_secs_f64(plan.seconds);
-    load.ask(&mut tally, plan.window, plan.requests, time)
+    let time = Duration::from_secs_f64(arguments.seconds);
+    load.ask(&mut tally, arguments.window, arguments.requests, time)
         .await?;
     // A late second answer would be seen now.
     let after = Duration::from_millis(20);

@@ -12,13 +12,13 @@ use serde::Serialize;
 use std::os::unix::process::CommandExt;
 use tokio::time::timeout;
 
-use crate::Target;
 use crate::run::answers;
 use crate::tally::Tally;
+use crate::target::Target;
 
 /// What to start.
 #[derive(Args)]
-pub struct Plan {
+pub struct StartArguments {
     /// Program and arguments.
     #[arg(last = true, required = true)]
     command: Vec<String>,
@@ -33,7 +33,7 @@ pub struct Started {
     resident: u64,
 }
 
-pub async fn run(target: &Target, plan: &Plan) -> Result<Started> {
+pub async fn run(target: &Target, arguments: &StartArguments) -> Result<Started> {
     let (_asking, output) = target.channel().await?;
     let (_listening, input) = target.channel().await?;
     let mut answers = answers(&input).await?;
@@ -49,12 +49,12 @@ pub async fn run(target: &Target, plan: &Plan) -> Result<Started> {
             properties,
         )
         .await?;
-    let [program, arguments @ ..] = &plan.command[..] else {
+    let [program, words @ ..] = &arguments.command[..] else {
         bail!("no command");
     };
     let start = Instant::now();
     let process = Command::new(program)
-        .args(arguments)
+        .args(words)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

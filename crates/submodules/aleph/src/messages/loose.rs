@@ -1,4 +1,4 @@
-//! Fields for which the callers send now this, now that.
+//! Fields whose type differs from caller to caller: text, number, list, null.
 
 use edeposit_serializers::{Error, ErrorKind, Value};
 use serde::de::DeserializeOwned;

@@ -8,7 +8,8 @@
 //! | [`ExportRequest`] | [`ExportResult`] |
 //!
 //! Names of types and fields are those of the original and must stay. A field takes what the callers are known to send;
-//! [`Loose`] stands where that is about anything.
+//! [`Loose`] is the
+//! type of a field that takes nearly any JSON.
 
 #![allow(non_snake_case)]
 

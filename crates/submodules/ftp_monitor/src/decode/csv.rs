@@ -1,89 +1,84 @@
-//! CSV: one key and one value a line. The separator is the first of five with which every line is such a pair.
+//! CSV: one key and one value a line. The separator is the first of five with which every line is such a pair; cells and
+//! lines without content do not count.
 
-use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
+use std::borrow::Cow;
 
-use super::{DecodeError, Pairs};
+use ::csv::{ReaderBuilder, StringRecord};
 
-/// A line of more cells, most of them blank, is none.
-const MOST_CELLS: usize = 64;
+use super::error::DecodeError;
+use super::node::Pairs;
 
 const SEPARATORS: &[u8] = b";,\t|:";
 
 pub(super) fn decode(text: &str) -> Result<Pairs, DecodeError> {
-    let lines: Vec<(usize, &str)> = (1..)
-        .zip(text.lines())
-        .filter(|(_, line)| !line.trim().is_empty())
-        .collect();
-    let mut closest = None;
-    for separator in SEPARATORS {
-        let mut reader = Lines::new(*separator);
-        let cells: Vec<_> = lines.iter().map(|(_, line)| reader.pair(line)).collect();
-        let good = cells.iter().flatten().count();
-        if good == lines.len() {
-            return Ok(cells.into_iter().flatten().collect());
-        }
+    let text = line_feeds(text);
+    let mut closest: Option<(usize, usize)> = None;
+    // an odd one closes nothing: it is rather an inch than the beginning of a text that has no end
+    let is_odd = text.matches('"').count() % 2 == 1;
+    let quoting: &[bool] = if is_odd { &[false, true] } else { &[true] };
+    let ways = quoting.iter().flat_map(|quoting| {
+        SEPARATORS
+            .iter()
+            .map(move |separator| (*separator, *quoting))
+    });
+    for (separator, quoting) in ways {
+        let (pairs, first_bad) = read(&text, separator, quoting);
+        let Some(first_bad) = first_bad else {
+            return Ok(pairs);
+        };
         // the separator that was meant: the one that fits most lines
-        if closest.is_none_or(|(most, _)| good > most) {
-            let bad = cells.iter().position(Option::is_none).unwrap_or_default();
-            closest = Some((good, bad));
+        if closest.is_none_or(|(most, _)| pairs.len() > most) {
+            closest = Some((pairs.len(), first_bad));
         }
     }
-    let bad = closest.map_or(0, |(_, bad)| bad);
-    let (number, line) = lines.get(bad).copied().unwrap_or((1, ""));
+    let begin = closest.map_or(0, |(_, begin)| begin);
+    let (before, rest) = text.split_at(begin);
     Err(DecodeError::BadLine {
-        number,
-        line: line.to_owned(),
+        number: before.matches('\n').count() + 1,
+        line: rest.lines().next().unwrap_or_default().to_owned(),
     })
 }
 
-/// Reads lines, one by one, with one separator.
-struct Lines {
-    reader: Reader,
-    output: Vec<u8>,
-}
-
-impl Lines {
-    fn new(separator: u8) -> Self {
-        Self {
-            reader: ReaderBuilder::new().delimiter(separator).build(),
-            output: Vec::new(),
+/// All pairs, and where the first line begins that is none, in bytes.
+fn read(text: &str, separator: u8, quoting: bool) -> (Pairs, Option<usize>) {
+    let mut reader = ReaderBuilder::new()
+        .delimiter(separator)
+        .quoting(quoting)
+        .has_headers(false)
+        .flexible(true)
+        .from_reader(text.as_bytes());
+    let (mut pairs, mut first_bad) = (Pairs::new(), None);
+    let mut record = StringRecord::new();
+    // it reads from memory, and the text is UTF-8: it cannot fail
+    while let Ok(true) = reader.read_record(&mut record) {
+        let mut cells = record.iter().map(cell).filter(|cell| !cell.is_empty());
+        match (cells.next(), cells.next(), cells.next()) {
+            (None, ..) => {}
+            (Some(key), Some(value), None) => pairs.push((key.to_owned(), value.to_owned())),
+            _ if first_bad.is_none() => first_bad = Some(begin(&record, text)),
+            _ => {}
         }
     }
+    (pairs, first_bad)
+}
 
-    /// The two cells of a line, if they are two; blank ones do not count.
-    fn pair(&mut self, line: &str) -> Option<(String, String)> {
-        let mut ends = [0; MOST_CELLS];
-        self.reader.reset();
-        self.output.resize(line.len() + 1, 0);
-        let output = self.output.as_mut_slice();
-        let (mut result, _, mut written, mut cells) =
-            self.reader.read_record(line.as_bytes(), output, &mut ends);
-        if result == ReadRecordResult::InputEmpty {
-            // that was all
-            let (output, ends) = (output.get_mut(written..)?, ends.get_mut(cells..)?);
-            let more = self.reader.read_record(&[], output, ends);
-            result = more.0;
-            written += more.2;
-            cells += more.3;
-        }
-        if result != ReadRecordResult::Record {
-            return None;
-        }
-        let text = std::str::from_utf8(self.output.get(..written)?).ok()?;
-        let mut begin = 0;
-        let mut found = Vec::new();
-        for end in &ends[..cells] {
-            let cell = cell(text.get(begin..*end)?);
-            begin = *end;
-            if !cell.is_empty() {
-                found.push(cell.to_owned());
-            }
-        }
-        let [key, value] = <[String; 2]>::try_from(found).ok()?;
-        Some((key, value))
+/// Where a record begins: the reader's position is before the empty lines in front of it.
+fn begin(record: &StringRecord, text: &str) -> usize {
+    let position = record.position().map_or(0, ::csv::Position::byte);
+    let position = usize::try_from(position).unwrap_or_default();
+    let rest = text.get(position..).unwrap_or_default();
+    position + rest.len() - rest.trim_start_matches('\n').len()
+}
+
+/// The text with every end of a line (CR LF, CR) as a line feed.
+fn line_feeds(text: &str) -> Cow<'_, str> {
+    match text.contains('\r') {
+        true => Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n")),
+        false => Cow::Borrowed(text),
     }
 }
 
+/// A cell without blanks around it, and without the quotes that the reader has left: those after a blank, and single ones.
 fn cell(text: &str) -> &str {
     let text = text.trim();
     for quote in ['"', '\''] {
@@ -122,6 +117,28 @@ mod tests {
         assert_eq!(pairs("x.csv", ""), []);
     }
 
+    /// What spreadsheets write (RFC 4180): rows without content, line breaks in quotes, quotes doubled, lines that CR ends.
+    #[test]
+    fn files_of_spreadsheets() {
+        let expected = texts(&[("Nazev", "Kniha \"A\"\na B"), ("Vazba", "brož.")]);
+        for text in [
+            "Nazev;\"Kniha \"\"A\"\"\na B\"\n;;;\nVazba;brož.\n",
+            ";\r\nNazev;\"Kniha \"\"A\"\"\r\na B\";\r\nVazba;brož.;\r\n;;\r\n",
+            "Nazev,\"Kniha \"\"A\"\"\ra B\"\r,,\rVazba,brož.",
+        ] {
+            assert_eq!(pairs("x.csv", text), expected, "{text}");
+        }
+        assert_eq!(pairs("x.csv", ";;;\n \n"), []);
+    }
+
+    #[test]
+    fn a_quote_that_is_not_closed_ends_with_its_line() {
+        let expected = texts(&[("Nazev", "\"Kniha"), ("Vazba", "brož.")]);
+        assert_eq!(pairs("x.csv", "Nazev;\"Kniha\nVazba;brož."), expected);
+        let expected = texts(&[("Rozmer", "5\" x"), ("Nazev", "a;b")]);
+        assert_eq!(pairs("x.csv", "Rozmer;5\" x\nNazev;\"a;b\""), expected);
+    }
+
     #[test]
     fn lines_that_are_no_pair() {
         assert_eq!(
@@ -135,6 +152,10 @@ mod tests {
         assert_eq!(
             error("x.csv", "a;b;c"),
             "Bad number of elements - line 1:\n\ta;b;c\n"
+        );
+        assert_eq!(
+            error("x.csv", "a;\"b\nb\"\r\n\r\nčtvrtá"),
+            "Bad number of elements - line 4:\n\tčtvrtá\n"
         );
     }
 }

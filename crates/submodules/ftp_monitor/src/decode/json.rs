@@ -2,7 +2,8 @@
 //!
 //! The text is checked by the parser of the messages; what is left to do here is to take apart what is known to be JSON.
 
-use super::{DEEPEST, DecodeError, Node};
+use super::error::DecodeError;
+use super::node::{DEEPEST, Node};
 
 pub(super) fn decode(text: &str) -> Result<Node, DecodeError> {
     edeposit_serializers::parse(text.as_bytes())

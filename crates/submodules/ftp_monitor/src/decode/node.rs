@@ -1,6 +1,12 @@
-//! What JSON and YAML have in common: mappings, lists, texts.
+//! What is read out of metadata: keys and values, and the mappings and lists of JSON and YAML they come from.
 
-use super::{DecodeError, Pairs};
+use super::error::DecodeError;
+
+/// How deep values may be nested.
+pub const DEEPEST: usize = 32;
+
+/// Keys and values in the order of the file.
+pub type Pairs = Vec<(String, String)>;
 
 /// A value in a metadata file. Numbers are texts, as they are written.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! A scanner for text that is nearly XML: looks for tags and takes everything else for text.
 
-use super::xml::Event;
+use super::event::Event;
 
 /// The longest reference that is looked at: `&#x10FFFF;`.
 const LONGEST_REFERENCE: usize = 10;

@@ -6,16 +6,10 @@
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event as Xml};
 
-use super::{DEEPEST, DecodeError, Pairs, tolerant};
-
-/// What there is in such a text.
-#[derive(Debug)]
-pub(super) enum Event {
-    /// A tag's name in lower case, the value of its attribute `key` if it has one, and the tag itself.
-    Start(String, Option<String>, String),
-    Text(String),
-    End(String),
-}
+use super::error::DecodeError;
+use super::event::Event;
+use super::node::{DEEPEST, Pairs};
+use super::tolerant;
 
 const NO_DTD: DecodeError = DecodeError::Xml("a document type (DTD) is not read");
 

@@ -3,7 +3,8 @@
 
 use saphyr_parser::{Event, Parser, ScalarStyle};
 
-use super::{DEEPEST, DecodeError, Node};
+use super::error::DecodeError;
+use super::node::{DEEPEST, Node};
 
 pub(super) fn decode(text: &str) -> Result<Node, DecodeError> {
     let mut open: Vec<Open> = Vec::new();

@@ -1,6 +1,8 @@
 //! Sending: as many messages as it takes, each marked in the journal before the next one is written.
 
-use super::{Import, ImportError, found_files};
+use edeposit_ftp::Settings;
+
+use super::error::ImportError;
 use crate::journal::{Journal, Record, Step};
 use crate::message::{Body, Book, empty_len, json_len};
 use crate::plan::{self, Plan, Planned};
@@ -10,17 +12,42 @@ use crate::tree::{Listing, Tree};
 /// Why a message is not known to be safe.
 pub(super) struct Unsent(pub(super) String);
 
-impl Import<'_> {
+/// Where messages go.
+pub trait Publisher {
+    /// Whether there is any sense in trying: connected, and not about to end.
+    fn is_ready(&self) -> bool;
+
+    /// Publishes a message, and returns when the broker has confirmed it.
+    ///
+    /// # Errors
+    /// It is not known to be safe, and why.
+    fn publish(&self, body: Vec<u8>) -> Result<(), String>;
+}
+
+/// What is sent, and how.
+pub(super) struct Sending<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) publisher: &'a dyn Publisher,
+    /// Whose import it is.
+    pub(super) user: &'a str,
+    pub(super) tree: &'a Tree<'a>,
+    pub(super) listing: &'a Listing,
+    pub(super) plan: &'a Plan,
+}
+
+impl Sending<'_> {
     /// Sends all messages of an import, and marks each in the journal.
-    pub(super) fn send(
+    pub(super) fn run(
         &self,
-        tree: &Tree<'_>,
-        listing: &Listing,
-        plan: &Plan,
         journal: &mut Journal,
         record: &mut Record,
     ) -> Result<Result<(), Unsent>, ImportError> {
-        let user = self.trigger.user.as_str();
+        let &Self {
+            user,
+            listing,
+            plan,
+            ..
+        } = self;
         let largest = plan::largest_message(self.settings);
         let mut left = plan.items.iter().peekable();
         let mut errors = plan.errors.clone();
@@ -41,7 +68,7 @@ impl Import<'_> {
             let mut files = Vec::new();
             let mut failures = Vec::new();
             for item in part {
-                match self.add(tree, listing, item, &mut body) {
+                match self.add(item, &mut body) {
                     Ok(()) => {
                         files.extend(item.files().map(|file| listing.files[file].file.clone()))
                     }
@@ -82,13 +109,8 @@ impl Import<'_> {
         }
     }
 
-    fn add(
-        &self,
-        tree: &Tree<'_>,
-        listing: &Listing,
-        item: &Planned,
-        body: &mut Body,
-    ) -> Result<(), String> {
+    fn add(&self, item: &Planned, body: &mut Body) -> Result<(), String> {
+        let (tree, listing) = (self.tree, self.listing);
         let metadata = item.metadata.map(|file| {
             let found = &listing.files[file];
             let read =
@@ -121,6 +143,11 @@ impl Planned {
     fn files(&self) -> impl Iterator<Item = usize> {
         self.metadata.into_iter().chain(self.ebook)
     }
+}
+
+/// Whether there was anything to import, now or in an earlier try.
+pub(super) fn found_files(listing: &Listing, record: &Record) -> bool {
+    !listing.files.is_empty() || !record.lines.is_empty()
 }
 
 /// A text of so many bytes as JSON at most.

@@ -1,4 +1,4 @@
-//! `classification`.
+//! `classification`: what the publication is about, as a code of a classification (Congress, UDC, Dewey and others).
 
 use crate::rules::Attribute::{AuthorityOf2, Fixed, If, Linked};
 use crate::rules::Clean::No;

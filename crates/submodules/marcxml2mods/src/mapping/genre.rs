@@ -1,4 +1,4 @@
-//! `genre`.
+//! `genre`: what kind of publication it is, in a word.
 
 use crate::rules::Attribute::{AuthorityOf2, Linked};
 use crate::rules::Clean::No;

@@ -1,4 +1,4 @@
-//! `identifier`.
+//! `identifier`: ISBN, ISSN and the other numbers of a publication.
 
 use crate::rules::Attribute::{Fixed, If};
 use crate::rules::Clean::{No, Squeeze};

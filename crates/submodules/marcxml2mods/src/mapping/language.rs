@@ -1,4 +1,4 @@
-//! `language`.
+//! `language`: of the text, the summary, the original.
 
 use crate::source::Source;
 use crate::text::{squeeze, threes};

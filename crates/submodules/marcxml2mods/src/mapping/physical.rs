@@ -1,4 +1,4 @@
-//! `physicalDescription`.
+//! `physicalDescription`: form, extent and what a reader needs for it.
 
 use crate::rules::Clean::No;
 use crate::rules::Rule::{By, Each, Leaf};

@@ -1,4 +1,4 @@
-//! `titleInfo`.
+//! `titleInfo`: the title, and other titles the publication is known by.
 
 use crate::rules::Attribute::{Beside, Fixed, Last, Linked};
 use crate::rules::Clean::Chop;

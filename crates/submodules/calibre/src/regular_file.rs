@@ -1,4 +1,4 @@
-//! Opening what the converter made.
+//! Opening what the converter made, which may be anything.
 
 use std::fs::File;
 use std::io;

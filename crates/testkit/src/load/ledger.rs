@@ -16,7 +16,7 @@ const NAMED: usize = 10;
 
 /// All requests of a load.
 #[derive(Debug)]
-pub(super) struct Book {
+pub(super) struct Ledger {
     /// The first half of the UUID of all our requests; the second is the number.
     run: u64,
     inner: Mutex<Inner>,
@@ -57,7 +57,7 @@ pub(super) struct Read<'a> {
     pub(super) redelivered: bool,
 }
 
-impl Book {
+impl Ledger {
     pub(super) fn new() -> Self {
         Self {
             run: Uuid::new_v4().as_u64_pair().0,
