@@ -1,11 +1,13 @@
 //! The daemon: a thread that watches and imports, and a runtime that publishes.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
+use edeposit_amqpdaemon::{Checks, CommandLine};
 use edeposit_client::{CallError, ConnectError, Sender};
 use edeposit_daemonwrapper::{Context, DaemonRunnerWrapper};
 use edeposit_ftp::Settings as FtpSettings;
@@ -22,17 +24,17 @@ const LOOK: Duration = Duration::from_millis(250);
 
 /// The daemon, as it was started.
 pub struct FtpMonitord {
-    /// Instead of `amqp.json`.
-    pub settings_file: Option<PathBuf>,
+    /// How it was called.
+    pub command: CommandLine,
     /// Instead of `LOG_FILE`.
     pub log: Option<PathBuf>,
-    /// Wait for RabbitMQ at the start instead of failing.
-    pub wait: bool,
+    /// Whether what it needs is there.
+    pub checks: Checks,
 }
 
 impl FtpMonitord {
     fn settings(&self) -> Result<(Settings, Submodule, FtpSettings)> {
-        let settings = Settings::load_from(self.settings_file.as_deref())?;
+        let settings = Settings::load_from(self.command.settings_file().as_deref())?;
         let submodule = settings.submodule(SUBMODULE)?;
         Ok((settings, submodule, FtpSettings::load()?))
     }
@@ -43,7 +45,7 @@ impl FtpMonitord {
         settings: &Settings,
         context: &Context,
     ) -> Result<Option<Sender>, ConnectError> {
-        if !self.wait {
+        if !self.command.wait {
             return Sender::connect(settings, SUBMODULE).await.map(Some);
         }
         let sender = Sender::waiting_for_broker(settings, SUBMODULE)?;
@@ -62,11 +64,16 @@ impl FtpMonitord {
 }
 
 impl DaemonRunnerWrapper for FtpMonitord {
-    fn check(&self) -> Result<()> {
-        self.settings().map(drop)
+    fn check(&mut self) -> Result<Vec<String>> {
+        self.checks.before_start(&self.command)
+    }
+
+    fn on_check(&mut self) -> ExitCode {
+        self.checks.report(&self.command)
     }
 
     fn body(&mut self, context: &Context) -> Result<()> {
+        self.checks.at_start(&self.command, context)?;
         let (settings, submodule, ftp) = self.settings()?;
         for warning in settings.warnings() {
             warn!("{warning}");

@@ -1,6 +1,7 @@
 //! The monitor of the submodule ftp: imports what was uploaded over FTP. It consumes no queue, it publishes.
 
 mod daemon;
+mod look;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -8,7 +9,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use daemon::FtpMonitord;
-use edeposit_amqpdaemon::CommandLine;
+use edeposit_amqpdaemon::{Checks, CommandLine};
 use edeposit_settings::Settings;
 
 /// ProFTPD log monitor: publishes what users have uploaded, when they delete the lock file.
@@ -30,11 +31,19 @@ fn main() -> ExitCode {
         .and_then(|settings| settings.submodule(daemon::SUBMODULE))
         .map_or(Duration::from_secs(30), |submodule| submodule.drain_timeout);
     let log = filename.map(|path| std::path::absolute(&path).unwrap_or(path));
-    let mut daemon = FtpMonitord {
-        settings_file: common.settings_file(),
-        log,
-        wait: common.wait,
-    };
+    let log_to_look_at = log.clone();
+    let checks = Checks::publishing(daemon::SUBMODULE, move |settings| {
+        look::look_around(settings, log_to_look_at.clone())
+    });
+    if common.look_around {
+        return checks.answer_parent(&common);
+    }
     let runner = common.runner(drain_time);
-    runner.run(common.action, common.foreground, &mut daemon)
+    let (action, foreground) = (common.action, common.foreground);
+    let mut daemon = FtpMonitord {
+        command: common,
+        log,
+        checks,
+    };
+    runner.run(action, foreground, &mut daemon)
 }

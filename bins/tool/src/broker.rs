@@ -10,10 +10,12 @@ use anyhow::{Result, anyhow, bail};
 use edeposit_amqp::options::QueueDeclareOptions;
 use edeposit_amqp::protocol::AMQPSoftError;
 use edeposit_amqp::types::{FieldTable, ShortString};
-use edeposit_amqp::{Channel, ConnectError, ConnectionParams, Link, get_con_params, refusal, said};
+use edeposit_amqp::{
+    Channel, ConnectError, ConnectionParams, Link, get_con_params, quoted, refusal, said,
+};
 use edeposit_settings::Submodule;
 
-use crate::context::{Context, quoted};
+use crate::context::Context;
 
 /// How long saying goodbye to the broker may take.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);

@@ -8,12 +8,12 @@ use anyhow::{Result, anyhow};
 use edeposit_amqp::options::ExchangeDeclareOptions;
 use edeposit_amqp::protocol::AMQPSoftError;
 use edeposit_amqp::types::{FieldTable, ShortString};
-use edeposit_amqp::{ExchangeKind, refusal, said};
+use edeposit_amqp::{ExchangeKind, quoted, refusal, said};
 use edeposit_settings::Submodule;
 use serde_json::Value;
 
 use crate::broker::{self, Broker, Depth, Failure, cannot_connect, permit_command};
-use crate::context::{Context, quoted};
+use crate::context::Context;
 use crate::limits::dropping;
 use crate::management::Management;
 use crate::report::{Finding, Report};

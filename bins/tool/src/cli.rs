@@ -21,7 +21,7 @@ pub struct Args {
     #[arg(short, long)]
     pub list: bool,
 
-    /// Submodule to work on: a name of --list, or 'all'
+    /// Submodule to work on: a name of --list or of a new submodule, or 'all'
     #[arg(short = 's', long)]
     pub host: Option<String>,
 
@@ -126,16 +126,21 @@ const ALIASES: [&str; 2] = ["downloader", "marcxml2mods"];
 
 impl Args {
     /// `--host`, checked. The names depend on the settings, so clap cannot check them while it
-    /// parses; an unknown one ends the program as clap would, with 2.
+    /// parses. A new submodule need not be known: its names follow the convention. What cannot be
+    /// a name, or is so near to a known one that it may be misspelt, ends the program as clap
+    /// would, with 2.
     pub fn host(&self, settings: &Settings) -> Option<Host> {
         let host = self.host.as_deref()?;
         let names = settings.submodule_names();
         if host == "all" {
-            Some(Host::All)
-        } else if names.iter().any(|name| name == host) || ALIASES.contains(&host) {
+            return Some(Host::All);
+        }
+        let known = names.iter().any(|name| name == host) || ALIASES.contains(&host);
+        let near = settings.near_submodule(host);
+        if known || named_well(host) && near.is_none() {
             Some(Host::One(host.to_owned()))
         } else {
-            invalid_host(host, &names)
+            invalid_host(host, &names, near.as_deref())
         }
     }
 
@@ -227,8 +232,16 @@ impl Args {
     }
 }
 
-/// The original's words, and how to make a new name known.
-fn invalid_host(host: &str, names: &[String]) -> ! {
+/// Whether a submodule can have this name.
+fn named_well(host: &str) -> bool {
+    host.starts_with(|c: char| c.is_ascii_lowercase())
+        && host
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+}
+
+/// The original's words, what may have been meant, and how to make a new name known.
+fn invalid_host(host: &str, names: &[String], near: Option<&str>) -> ! {
     let choices: Vec<String> = names
         .iter()
         .map(String::as_str)
@@ -239,14 +252,13 @@ fn invalid_host(host: &str, names: &[String]) -> ! {
         "argument -s/--host: invalid choice: '{host}' (choose from {})",
         choices.join(", ")
     );
-    let named_well = host.starts_with(|c: char| c.is_ascii_lowercase())
-        && host
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-    if named_well {
+    if let Some(near) = near {
+        message += &format!("\n\nDid you mean '{near}'?");
+    }
+    if named_well(host) {
         let x = host.to_ascii_uppercase();
         message += &format!(
-            "\n\nFor a new submodule '{host}', set RABBITMQ_{x}_VIRTUALHOST in the settings \
+            " For a new submodule '{host}', set RABBITMQ_{x}_VIRTUALHOST in the settings \
              or the environment."
         );
     }
@@ -286,6 +298,7 @@ mod tests {
         assert_eq!(host("all"), Some(Host::All));
         assert_eq!(host("ftp"), Some(Host::One("ftp".into())));
         assert_eq!(host("marcxml2mods"), Some(Host::One("marcxml2mods".into())));
+        assert_eq!(host("greeter"), Some(Host::One("greeter".into())));
     }
 
     #[test]

@@ -9,11 +9,11 @@ use anyhow::{Result, anyhow};
 use edeposit_amqp::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use edeposit_amqp::protocol::AMQPSoftError;
 use edeposit_amqp::types::FieldTable;
-use edeposit_amqp::{Channel, ExchangeKind, refusal, said};
+use edeposit_amqp::{Channel, ExchangeKind, quoted, refusal, said};
 use edeposit_settings::Submodule;
 
 use crate::broker::{self, Broker};
-use crate::context::{Context, quoted};
+use crate::context::Context;
 use crate::output::say;
 use crate::schema::{Binding, Queue, Schema, Shape};
 use crate::vhost;

@@ -7,8 +7,9 @@ use edeposit_amqp::options::QueuePurgeOptions;
 use edeposit_settings::Submodule;
 
 use crate::broker::{Broker, queue_name};
-use crate::context::{Context, quoted};
+use crate::context::Context;
 use crate::output::{counted, remark, say};
+use edeposit_amqp::quoted;
 
 /// Deletes the messages, if the user agrees or has agreed already.
 pub async fn purge(

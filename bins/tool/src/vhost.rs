@@ -1,10 +1,10 @@
 //! Creating a virtual host that is missing, or opening one that the user may not enter.
 
 use anyhow::{Result, anyhow};
-use edeposit_amqp::{ConnectError, ConnectionParams, Link};
+use edeposit_amqp::{ConnectError, ConnectionParams, Link, quoted};
 
 use crate::broker::{Failure, cannot_connect, permit_command};
-use crate::context::{Context, quoted};
+use crate::context::Context;
 use crate::management::Management;
 use crate::output::remark;
 

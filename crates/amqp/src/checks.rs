@@ -41,7 +41,7 @@ pub async fn check_exchange(
     within(params, step, declaring).await?.map_err(|e| {
         if is_not_found(&e) {
             ConnectError::NoExchange {
-                submodule: params.submodule.clone(),
+                create: params.create_command(),
                 virtualhost: params.virtualhost.clone(),
                 exchange: exchange.to_owned(),
             }
@@ -65,7 +65,7 @@ pub async fn check_queue(
     within(params, step, declaring).await?.map_err(|e| {
         if is_not_found(&e) {
             ConnectError::NoQueue {
-                submodule: params.submodule.clone(),
+                create: params.create_command(),
                 virtualhost: params.virtualhost.clone(),
                 queue: queue.to_owned(),
             }

@@ -76,12 +76,10 @@ pub enum ConnectError {
         user: String,
     },
     /// The virtual host does not exist.
-    #[error(
-        "RabbitMQ at {address} has no virtual host '{virtualhost}'; run: edeposit_amqp_tool --host {submodule} --create"
-    )]
+    #[error("RabbitMQ at {address} has no virtual host '{virtualhost}'; run: {create}")]
     NoVirtualHost {
-        /// What the tool calls the submodule.
-        submodule: String,
+        /// The command that makes it.
+        create: String,
         /// `host:port`.
         address: String,
         /// The virtual host.
@@ -101,24 +99,20 @@ pub enum ConnectError {
         user: String,
     },
     /// The input queue does not exist.
-    #[error(
-        "virtual host '{virtualhost}' has no queue '{queue}'; run: edeposit_amqp_tool --host {submodule} --create"
-    )]
+    #[error("virtual host '{virtualhost}' has no queue '{queue}'; run: {create}")]
     NoQueue {
-        /// What the tool calls the submodule.
-        submodule: String,
+        /// The command that makes it.
+        create: String,
         /// The virtual host.
         virtualhost: String,
         /// The queue.
         queue: String,
     },
     /// The exchange for the answers does not exist.
-    #[error(
-        "virtual host '{virtualhost}' has no exchange '{exchange}'; run: edeposit_amqp_tool --host {submodule} --create"
-    )]
+    #[error("virtual host '{virtualhost}' has no exchange '{exchange}'; run: {create}")]
     NoExchange {
-        /// What the tool calls the submodule.
-        submodule: String,
+        /// The command that makes it.
+        create: String,
         /// The virtual host.
         virtualhost: String,
         /// The exchange.
@@ -212,12 +206,10 @@ impl ConnectError {
                 "refuses user '{user}': wrong name or password (RABBITMQ_USER_NAME, RABBITMQ_USER_PASSWORD)"
             ),
             Self::NoVirtualHost {
-                submodule,
+                create,
                 virtualhost,
                 ..
-            } => format!(
-                "has no virtual host '{virtualhost}' (run: edeposit_amqp_tool --host {submodule} --create)"
-            ),
+            } => format!("has no virtual host '{virtualhost}' (run: {create})"),
             Self::CutOff { cause, .. } => format!(
                 "ended the TLS connection at once ({cause}; it is just starting or stopping, or {CLIENT_CERTIFICATE})"
             ),
@@ -244,7 +236,7 @@ impl ConnectError {
                 let text = amqp.get_message().as_str();
                 if text.contains("not found") {
                     Self::NoVirtualHost {
-                        submodule: params.submodule.clone(),
+                        create: params.create_command(),
                         address,
                         virtualhost,
                     }

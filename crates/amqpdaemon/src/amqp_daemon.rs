@@ -6,24 +6,27 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
-use edeposit_amqp::{ConnectionParams, get_con_params};
-use edeposit_daemonwrapper::{Context, DaemonRunnerWrapper, ExitWith, Runner, exit};
+use edeposit_amqp::ConnectionParams;
+use edeposit_daemonwrapper::{Context, ExitWith, Runner, exit};
 use edeposit_pikadaemon::{OnMessage, PikaDaemon};
 use edeposit_settings::{Error, Settings, Sources, Submodule};
 use tokio::runtime::Builder;
 use tracing::{info, warn};
 
 use crate::attempts::Attempts;
+use crate::check::Checks;
 use crate::cli::Cli;
 use crate::counters::Counters;
 use crate::handlers::Handlers;
 use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::metrics_server::{MetricsAddress, MetricsServer};
+use crate::process::Process;
 use crate::reporter::Reporter;
 use crate::responder::Responder;
 use crate::stuck::Stuck;
-use crate::submodule::{self, Frame, ReadSettings};
+use crate::submodule::{self, Frame};
+use crate::wiring::Wiring;
 use crate::work::Work;
 use crate::{IntoReact, React};
 
@@ -72,8 +75,8 @@ pub struct AmqpDaemon {
     wiring: Option<Wiring>,
     /// Taken when the daemon runs.
     setup: Option<Setup>,
-    /// Present if the submodule has settings of its own.
-    own_settings: Option<ReadSettings>,
+    /// What the submodule needs of its own.
+    frame: Option<Frame>,
     settings_file: Option<PathBuf>,
     state_file: Option<PathBuf>,
     /// The name of this instance.
@@ -84,24 +87,16 @@ pub struct AmqpDaemon {
     own_command: Option<OwnCommand>,
 }
 
-/// Where a daemon works, if not by its name.
-#[derive(Clone)]
-struct Wiring {
-    con_params: ConnectionParams,
-    queue: String,
-    out_exch: String,
-    out_key: String,
-}
-
 impl AmqpDaemon {
     /// The daemon of a [submodule](submodule::Submodule). Its own settings are checked before anything running is touched:
     /// before the process forks, and before `restart` takes the old one down.
     #[must_use]
     pub fn of<S: submodule::Submodule>() -> Self {
-        let Frame { read, set_up } = Frame::of::<S>();
+        let frame = Frame::of::<S>();
+        let set_up = frame.set_up;
         let setup: Setup = Box::new(move || set_up(&Sources::of_process(None)));
         Self {
-            own_settings: Some(read),
+            frame: Some(frame),
             ..Self::set_up_by(S::NAME, setup)
         }
     }
@@ -128,7 +123,7 @@ impl AmqpDaemon {
             about: format!("AMQP daemon of the submodule {submodule}."),
             wiring: None,
             setup: Some(setup),
-            own_settings: None,
+            frame: None,
             settings_file: None,
             state_file: None,
             name: submodule.to_owned(),
@@ -205,6 +200,15 @@ impl AmqpDaemon {
             (Err(own), Some(run_own)) => return run_own(&own),
             (Err(_), None) => return ExitCode::FAILURE,
         };
+        let mut checks = Checks::consuming(&self.submodule)
+            .wired(self.wiring.clone())
+            .metrics(metrics.clone());
+        if let Some(frame) = &self.frame {
+            checks = checks.of_frame(frame);
+        }
+        if common.look_around {
+            return checks.answer_parent(&common);
+        }
         // Only for the time limits here: what is wrong with the settings is said when the daemon runs, and must not keep
         // one from being stopped.
         let drain_time = Settings::load_from(common.settings.as_deref())
@@ -217,7 +221,13 @@ impl AmqpDaemon {
         self.state_file = common.in_state_dir("in-hand");
         self.wait_for_broker = common.wait;
         let runner = common.runner(drain_time);
-        runner.run(common.action, common.foreground, &mut self)
+        let (action, foreground) = (common.action, common.foreground);
+        let mut process = Process {
+            daemon: self,
+            checks,
+            command: common,
+        };
+        runner.run(action, foreground, &mut process)
     }
 
     /// Runs the daemon in this process until [`Context::stop`] is cancelled, without command line, PID file or signals:
@@ -352,13 +362,7 @@ impl AmqpDaemon {
         let submodule = settings.submodule(&self.submodule)?;
         let wiring = match self.wiring.clone() {
             Some(wiring) => wiring,
-            None => Wiring {
-                con_params: get_con_params(&settings, &submodule.vhost)?
-                    .for_submodule(&submodule.name),
-                queue: submodule.input_queue.clone(),
-                out_exch: submodule.exchange.clone(),
-                out_key: submodule.out_key.clone(),
-            },
+            None => Wiring::of(&settings, &submodule)?,
         };
         Ok(Configuration {
             warnings: settings.warnings().to_vec(),
@@ -398,21 +402,6 @@ struct Configuration {
     wiring: Wiring,
     answer_without_uuid: bool,
     tracebacks: bool,
-}
-
-impl DaemonRunnerWrapper for AmqpDaemon {
-    /// Settings that cannot be used are told before anything is changed: a running daemon is not taken down for them.
-    fn check(&self) -> anyhow::Result<()> {
-        self.configuration()?;
-        if let Some(read) = self.own_settings {
-            read(&Sources::of_process(None))?;
-        }
-        Ok(())
-    }
-
-    fn body(&mut self, context: &Context) -> anyhow::Result<()> {
-        self.run(context)
-    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, Parser};
 use edeposit_daemonwrapper::{Action, LogTarget, Runner, state_dir};
 
+use crate::check::FLAG;
 use crate::metrics_server::MetricsAddress;
 
 /// What was typed.
@@ -24,8 +25,8 @@ pub(crate) struct Cli {
 /// What all daemons have on their command line, those that consume no queue too: flatten it into a [`Parser`].
 #[derive(Debug, clap::Args)]
 pub struct CommandLine {
-    /// Start it, stop it, do both in that order, or say whether it runs
-    #[arg(value_name = "start|stop|restart|status", value_parser = action())]
+    /// Start it, stop it, do both in that order, say whether it runs, or whether it could do its work
+    #[arg(value_name = "start|stop|restart|status|check", value_parser = action())]
     pub action: Action,
 
     /// Run in the foreground, not as a Unix daemon: logs to standard error, Ctrl-C ends it
@@ -64,6 +65,15 @@ pub struct CommandLine {
     /// With stop and restart: kill a daemon that does not end in time
     #[arg(long)]
     pub force: bool,
+
+    /// With check: print one JSON object, for programs
+    #[arg(long)]
+    pub json: bool,
+
+    /// Only look at the world that the daemon needs, and tell what was found as JSON, whatever the command is: what `start`
+    /// runs in a process of its own. A daemon's `main` answers it with [`Checks::answer_parent`](crate::Checks::answer_parent).
+    #[arg(long = FLAG, hide = true)]
+    pub look_around: bool,
 }
 
 fn action() -> impl TypedValueParser<Value = Action> {
@@ -158,11 +168,15 @@ fn after_help(program: &str) -> String {
   {program} start -f            the same in this terminal
   {program} start --name two    a second instance on this machine; stop and status need its name too
   {program} stop                finish the requests in hand, then end
+  {program} check               every setting and where it comes from; is all there that the daemon needs?
 
-Exit codes: 0 done; 1 failed, or already running (the reason is on standard error); 2 wrong usage;
-3 status: not running; 4 not allowed to stop it. With -f also 70: ended by itself because handlers block
-its threads for ever, to be started anew; 75: ended by a signal, with requests in hand that were not
-finished in the drain time (they are back in the queue).
+Exit codes: 0 done; 1 failed, or already running (the reason is on standard error), or check has found
+a failure; 2 wrong usage; 3 status: not running; 4 not allowed to stop it. With -f also 70: ended by
+itself because handlers block its threads for ever, to be started anew; 75: ended by a signal, with
+requests in hand that were not finished in the drain time (they are back in the queue).
+
+start and restart check too: warnings are on standard error. restart leaves a running daemon alone if a
+new one could not come up. check changes nothing, and may be run at any time.
 
 Signals: TERM, INT, QUIT end it (again, a second later: at once); HUP reopens the log file."
     )

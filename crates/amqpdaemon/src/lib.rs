@@ -29,6 +29,7 @@
 mod amqp_daemon;
 mod answers;
 mod attempts;
+mod check;
 mod cli;
 mod counters;
 mod durations;
@@ -43,6 +44,7 @@ mod lines;
 mod messages;
 mod metrics;
 mod metrics_server;
+mod process;
 mod progress;
 mod reply;
 mod reporter;
@@ -55,6 +57,7 @@ mod testing;
 mod text;
 mod throttle;
 mod uuid;
+mod wiring;
 mod work;
 
 #[cfg(feature = "jemalloc")]
@@ -62,6 +65,7 @@ mod work;
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 pub use amqp_daemon::AmqpDaemon;
+pub use check::{Checks, Finding};
 pub use cli::CommandLine;
 pub use edeposit_amqp::{ConnectionParams, get_con_params};
 pub use edeposit_daemonwrapper::Context;

@@ -87,6 +87,21 @@ impl fmt::Display for MetricsAddress {
     }
 }
 
+impl MetricsAddress {
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) fn listen(&self) -> std::io::Result<TcpListener> {
+        TcpListener::bind((self.host.as_str(), self.port))
+    }
+
+    /// What to say if that fails.
+    pub(crate) fn cannot_listen(&self) -> String {
+        format!("cannot listen at {self} (--metrics; every instance needs an address of its own)")
+    }
+}
+
 /// The server, until it is dropped.
 pub(crate) struct MetricsServer {
     stop: CancellationToken,
@@ -100,15 +115,11 @@ impl MetricsServer {
     /// The address cannot be listened at; another program may.
     pub(crate) fn start(address: &MetricsAddress, metrics: Metrics) -> anyhow::Result<Self> {
         let listen = || {
-            let listener = TcpListener::bind((address.host.as_str(), address.port))?;
+            let listener = address.listen()?;
             listener.set_nonblocking(true)?;
             Ok::<_, std::io::Error>((listener.local_addr()?, listener))
         };
-        let (bound, listener) = listen().with_context(|| {
-            format!(
-                "cannot listen at {address} (--metrics; every instance needs an address of its own)"
-            )
-        })?;
+        let (bound, listener) = listen().with_context(|| address.cannot_listen())?;
         let runtime = Builder::new_current_thread()
             .enable_all()
             .build()

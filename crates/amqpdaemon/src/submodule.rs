@@ -60,9 +60,12 @@
 //! }
 //! ```
 
-use edeposit_settings::{Constants, Error, OwnSettings, Sources};
+use std::future::ready;
 
-use crate::{Handler, React};
+use edeposit_settings::{Constants, Error, OwnSettings, Sources};
+use futures::future::LocalBoxFuture;
+
+use crate::{Finding, Handler, React};
 
 /// A submodule: a [`Handler`] that is set up from settings of its own. [`AmqpDaemon::of`](crate::AmqpDaemon::of) makes a
 /// daemon of it.
@@ -80,6 +83,16 @@ pub trait Submodule: Handler + Sized {
     /// # Errors
     /// Something that it needs is missing.
     fn set_up(settings: Self::Settings) -> anyhow::Result<Self>;
+
+    /// Looks at what it needs of the world, RabbitMQ apart: servers, programs, directories; a [`Finding`] each. Called by
+    /// the command `check`, and before `start` and `restart` change anything, in a process of its own and inside a tokio
+    /// runtime. So it changes nothing and is quick: what may take longer has a time limit of some seconds. An instance of
+    /// the daemon may be at work meanwhile. Write `async fn look_around(settings: Self::Settings) -> Vec<Finding>`; by
+    /// default there is nothing to look at.
+    fn look_around(settings: Self::Settings) -> impl Future<Output = Vec<Finding>> {
+        drop(settings);
+        ready(Vec::new())
+    }
 }
 
 /// Reads a submodule's own settings, to see whether they can be used and what they come to: a set of constants for each
@@ -89,6 +102,8 @@ pub(crate) type ReadSettings = fn(&Sources) -> Result<Vec<Constants>, Error>;
 /// How a daemon reads and uses the settings of its submodule, whichever that is.
 pub(crate) struct Frame {
     pub(crate) read: ReadSettings,
+    /// Reads them, and looks at what the submodule needs.
+    pub(crate) look_around: fn(&Sources) -> LocalBoxFuture<'static, Vec<Finding>>,
     /// Reads them, logs what is ignored in them, and sets the submodule up.
     pub(crate) set_up: fn(&Sources) -> anyhow::Result<Box<dyn React>>,
 }
@@ -97,6 +112,10 @@ impl Frame {
     pub(crate) fn of<S: Submodule>() -> Self {
         Self {
             read: |sources| Ok(S::Settings::read(sources)?.constants),
+            look_around: |sources| match S::Settings::read(sources) {
+                Ok(loaded) => Box::pin(S::look_around(loaded.settings)),
+                Err(error) => Box::pin(ready(vec![Finding::failed(error.to_string())])),
+            },
             set_up: |sources| {
                 let settings = S::Settings::read(sources)?.log_warnings();
                 Ok(Box::new(S::set_up(settings)?))

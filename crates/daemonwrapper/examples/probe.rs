@@ -1,8 +1,8 @@
 //! The daemon that the tests run: it writes down what it does and misbehaves on demand.
 //!
 //! `probe ACTION DIRECTORY [OPTION...]`; PID file and log are in the directory. Options: `-f` (foreground), `--force`,
-//! `name=NAME`, `drain=SECONDS`, `timeout=SECONDS` (for the start), `watch=SECONDS`, `default-log`, `default-pid`, `status` (a status file), `early-thread`, `unfit` (says
-//! `check`), and `mode=` with one of `serve`, `fail` (before ready), `fail-later`, `fail-75`, `panic`, `panic-later`,
+//! `name=NAME`, `drain=SECONDS`, `timeout=SECONDS` (for the start), `watch=SECONDS`, `default-log`, `default-pid`, `status` (a status file), `early-thread`, `unfit` and
+//! `warns` (says `check`), and `mode=` with one of `serve`, `fail` (before ready), `fail-later`, `fail-75`, `panic`, `panic-later`,
 //! `panic-in-thread`, `slow` (needs 200 ms after the signal), `slower` (needs 2 s), `deaf` (never ends by itself), `never-ready`, `finish` (before ready), `abort` (before ready).
 
 use std::fs::{File, OpenOptions};
@@ -17,6 +17,7 @@ use edeposit_daemonwrapper::{Action, Context, DaemonRunnerWrapper, ExitWith, Log
 struct Probe {
     mode: String,
     unfit: bool,
+    warns: bool,
     events: PathBuf,
     /// Locked till the end of the process: tells when two of them live at once.
     only: Option<File>,
@@ -35,11 +36,12 @@ impl Probe {
 }
 
 impl DaemonRunnerWrapper for Probe {
-    fn check(&self) -> anyhow::Result<()> {
+    fn check(&mut self) -> anyhow::Result<Vec<String>> {
         if self.unfit {
             bail!("the probe was told to be unfit");
         }
-        Ok(())
+        let warning = "the probe was told to warn".to_owned();
+        Ok(Vec::from_iter(self.warns.then_some(warning)))
     }
 
     fn body(&mut self, context: &Context) -> anyhow::Result<()> {
@@ -138,6 +140,7 @@ fn main() -> ExitCode {
     let mut probe = Probe {
         mode: value("mode").unwrap_or("serve").to_owned(),
         unfit: has("unfit"),
+        warns: has("warns"),
         only: None,
         events: std::path::absolute(directory.join("events")).unwrap_or_default(),
     };

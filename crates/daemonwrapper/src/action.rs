@@ -14,11 +14,19 @@ pub enum Action {
     Restart,
     /// Say whether it runs.
     Status,
+    /// Say whether it could do its work. Nothing is changed, running or not.
+    Check,
 }
 
 impl Action {
     /// All of them, in the order in which a help text shows them.
-    pub const ALL: [Action; 4] = [Action::Start, Action::Stop, Action::Restart, Action::Status];
+    pub const ALL: [Action; 5] = [
+        Action::Start,
+        Action::Stop,
+        Action::Restart,
+        Action::Status,
+        Action::Check,
+    ];
 
     /// The word on the command line.
     pub fn as_str(self) -> &'static str {
@@ -27,6 +35,7 @@ impl Action {
             Action::Stop => "stop",
             Action::Restart => "restart",
             Action::Status => "status",
+            Action::Check => "check",
         }
     }
 }
@@ -39,7 +48,7 @@ impl fmt::Display for Action {
 
 /// A word that is no [`Action`].
 #[derive(Debug, thiserror::Error)]
-#[error("unknown command {0:?}: use start, stop, restart or status")]
+#[error("unknown command {0:?}: use start, stop, restart, status or check")]
 pub struct UnknownAction(String);
 
 impl FromStr for Action {

@@ -68,10 +68,11 @@ impl Context {
             std::process::id(),
             if status.is_empty() { "" } else { ": " }
         );
+        // Before `start` returns: who then asks for the status is to find it.
+        self.write_status(&status);
         if let Some(reporter) = self.take_reporter() {
             reporter.ready(&status);
         }
-        self.write_status(&status);
         self.notify(&[NotifyState::Ready, NotifyState::Status(&status)]);
     }
 

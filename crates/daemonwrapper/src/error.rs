@@ -123,6 +123,17 @@ pub enum Error {
     #[error("the daemon cannot start: {0}")]
     Check(String),
 
+    /// `restart` would not have brought the daemon back, and has not taken it down.
+    #[error(
+        "{source}\nThe daemon that runs, with pid {pid}, was left alone. Put this right, then restart it"
+    )]
+    LeftAlone {
+        /// Why it would not have come back.
+        source: Box<Error>,
+        /// Its process id.
+        pid: u32,
+    },
+
     /// The process could not be put into the background.
     #[error("cannot become a daemon: {0}")]
     Detach(String),
@@ -156,6 +167,7 @@ impl Error {
             Error::PidFile { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 exit::NOT_PERMITTED
             }
+            Error::LeftAlone { source, .. } => source.exit_code(),
             _ => exit::FAILURE,
         }
     }

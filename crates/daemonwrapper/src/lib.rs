@@ -1,4 +1,4 @@
-//! What turns a program into a Unix daemon with the commands `start`, `stop`, `restart` and `status`.
+//! What turns a program into a Unix daemon with the commands `start`, `stop`, `restart`, `status` and `check`.
 //!
 //! A daemon is a [`DaemonRunnerWrapper`]: its `body` is the work, and hooks say what to do when it ends or when a
 //! command cannot be carried out. A [`Runner`] carries out one command for it. Three ideas hold it together:
@@ -8,6 +8,8 @@
 //!   recycled PID is ever signalled (module `pid_file`).
 //! - **`start` tells how it went.** The command returns when the body has called [`Context::ready`], has failed or
 //!   has taken too long; the daemon reports through a pipe (module `report`).
+//! - **What could not come up is not begun.** [`DaemonRunnerWrapper::check`] looks before anything is changed: `start` refuses,
+//!   and `restart` leaves the running daemon alone. The command `check` only looks.
 //! - **A signal asks, a second one insists.** The first SIGTERM, SIGINT or SIGQUIT cancels [`Context::stop`]; the body
 //!   finishes what is in hand within the drain time. After that time, or at a second signal, the process ends anyhow
 //!   (module `signals`). The command `stop` never insists: if the daemon has been asked already, it only waits.

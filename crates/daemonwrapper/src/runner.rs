@@ -158,10 +158,11 @@ impl Runner {
         daemon: &mut dyn DaemonRunnerWrapper,
     ) -> ExitCode {
         let done = match action {
-            Action::Start => self.start(foreground, None, daemon),
+            Action::Start => self.start(foreground, daemon),
             Action::Stop => self.stop(daemon),
             Action::Restart => self.restart(foreground, daemon),
             Action::Status => self.status(),
+            Action::Check => Ok(daemon.on_check()),
         };
         done.unwrap_or_else(|error| {
             say::note(&error);
@@ -177,18 +178,59 @@ impl Runner {
     fn start(
         &self,
         foreground: bool,
-        patience: Option<Duration>,
         daemon: &mut dyn DaemonRunnerWrapper,
     ) -> Result<ExitCode, Error> {
-        if !foreground {
-            detach::check_threads()?;
-        }
         let path = self.pid_file_path()?;
-        let pid_file = match PidFile::claim(&path, self.pidfile_timeout, patience)? {
+        let pid_file = match PidFile::claim(&path, self.pidfile_timeout, None)? {
             Claim::Ours(pid_file) => pid_file,
             Claim::Taken(running) => return Ok(daemon.on_is_running(&running)),
         };
-        let log = match check(daemon).and_then(|()| self.open_log(foreground)) {
+        match self.prepare(foreground, daemon) {
+            Ok(warnings) => self.launch(pid_file, warnings, foreground, daemon),
+            Err(error) => {
+                pid_file.remove()?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Refuses whatever can be refused, the PID file apart; gives warnings.
+    fn prepare(
+        &self,
+        foreground: bool,
+        daemon: &mut dyn DaemonRunnerWrapper,
+    ) -> Result<Vec<String>, Error> {
+        let warnings = match daemon.check() {
+            Ok(warnings) => warnings,
+            Err(error) => {
+                let error = Error::Check(format!("{error:#}"));
+                self.log_refusal(foreground, &error);
+                return Err(error);
+            }
+        };
+        if !foreground {
+            detach::check_threads()?;
+        }
+        drop(self.open_log(foreground)?);
+        Ok(warnings)
+    }
+
+    /// Whoever typed the command may have been a program that reads nothing.
+    fn log_refusal(&self, foreground: bool, error: &Error) {
+        if !foreground && let Ok(log) = self.open_log(foreground) {
+            log.install();
+            tracing::error!("{error}");
+        }
+    }
+
+    fn launch(
+        &self,
+        pid_file: PidFile,
+        warnings: Vec<String>,
+        foreground: bool,
+        daemon: &mut dyn DaemonRunnerWrapper,
+    ) -> Result<ExitCode, Error> {
+        let log = match self.open_log(foreground) {
             Ok(log) => log,
             Err(error) => {
                 pid_file.remove()?;
@@ -198,6 +240,7 @@ impl Runner {
         let launch = Launch {
             pid_file,
             log,
+            warnings,
             // The daemon will work in `/`.
             status_file: self
                 .status_file
@@ -227,13 +270,25 @@ impl Runner {
         daemon: &mut dyn DaemonRunnerWrapper,
     ) -> Result<ExitCode, Error> {
         // A daemon that could not come back is not taken down. The PID file is checked by `stop` itself.
-        if !foreground {
-            detach::check_threads()?;
+        let warnings = self
+            .prepare(foreground, daemon)
+            .map_err(|error| self.left_alone(error))?;
+        let path = self.pid_file_path()?;
+        stop::stop(&path, &self.bounds())?;
+        match PidFile::claim(&path, self.pidfile_timeout, Some(self.pidfile_timeout))? {
+            Claim::Ours(pid_file) => self.launch(pid_file, warnings, foreground, daemon),
+            Claim::Taken(running) => Ok(daemon.on_is_running(&running)),
         }
-        check(daemon)?;
-        drop(self.open_log(foreground)?);
-        stop::stop(&self.pid_file_path()?, &self.bounds())?;
-        self.start(foreground, Some(self.pidfile_timeout), daemon)
+    }
+
+    fn left_alone(&self, error: Error) -> Error {
+        match self.is_running() {
+            Ok(Some(running)) => Error::LeftAlone {
+                source: Box::new(error),
+                pid: running.pid,
+            },
+            _ => error,
+        }
     }
 
     fn status(&self) -> Result<ExitCode, Error> {
@@ -301,10 +356,4 @@ impl Runner {
             .unwrap_or("/tmp");
         Ok(Path::new(directory).join(format!("{}.pid", self.name)))
     }
-}
-
-fn check(daemon: &dyn DaemonRunnerWrapper) -> Result<(), Error> {
-    daemon
-        .check()
-        .map_err(|error| Error::Check(format!("{error:#}")))
 }

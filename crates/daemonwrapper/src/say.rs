@@ -14,3 +14,10 @@ pub(crate) fn answer(text: impl Display) {
 pub(crate) fn note(text: impl Display) {
     let _ = writeln!(io::stderr(), "{text}");
 }
+
+/// What does not keep a command from being carried out, a line each: on standard error.
+pub(crate) fn warnings(warnings: &[String]) {
+    for warning in warnings {
+        note(format_args!("warning: {warning}"));
+    }
+}

@@ -34,6 +34,8 @@ pub(crate) struct Launch {
     pub(crate) drain_time: Duration,
     pub(crate) start_timeout: Duration,
     pub(crate) watch_interval: Duration,
+    /// What was found before the fork and does not keep the daemon from starting.
+    pub(crate) warnings: Vec<String>,
 }
 
 impl Launch {
@@ -41,6 +43,7 @@ impl Launch {
         self,
         daemon: &mut dyn DaemonRunnerWrapper,
     ) -> Result<ExitCode, Error> {
+        say::warnings(&self.warnings);
         let status_file = self.status_file.as_deref().map(StatusFile::new);
         let context = Context::build(self.drain_time, None, status_file);
         let pid_file = Arc::new(self.pid_file);
@@ -72,7 +75,9 @@ impl Launch {
             (Side::Command, forked) => {
                 // Both must be the daemon's alone now: the lock is to end with it, and so is the pipe.
                 drop((self.pid_file, self.log, reporter));
-                wait(listener, forked, self.start_timeout, self.drain_time, hint)
+                let ended = wait(listener, forked, self.start_timeout, self.drain_time, hint);
+                say::warnings(&self.warnings);
+                ended
             }
             (Side::Daemon, detached) => {
                 drop(listener);

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::context::Context;
-use crate::error::exit;
+use crate::error::{Error, exit};
 use crate::process::Running;
 use crate::say;
 
@@ -12,14 +12,31 @@ use crate::say;
 /// Only [`body`](Self::body) has to be written; the other hooks have the original's behaviour.
 pub trait DaemonRunnerWrapper {
     /// Looks whether the daemon can start at all, for example whether its settings can be read. `start` calls it before the
-    /// fork, so it must not start threads; `restart` also before it stops a daemon that could not come back. By default nothing
-    /// is looked at.
+    /// fork, so it must not start threads; `restart` before it stops a daemon that could not come back. Returned are warnings:
+    /// the command prints them, and what is to be in the log, the body logs. By default nothing is looked at.
     ///
     /// # Errors
     ///
     /// The command ends with the error's text and exit code 1, and nothing has been changed.
-    fn check(&self) -> anyhow::Result<()> {
-        Ok(())
+    fn check(&mut self) -> anyhow::Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
+    /// Answers the command `check`; gives its exit code.
+    ///
+    /// By default it prints what [`check`](Self::check) has found. Exit code 0 if the daemon can start, else 1.
+    fn on_check(&mut self) -> ExitCode {
+        match self.check() {
+            Ok(warnings) => {
+                say::warnings(&warnings);
+                say::answer("the daemon can start");
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                say::note(Error::Check(format!("{error:#}")));
+                ExitCode::from(exit::FAILURE)
+            }
+        }
     }
 
     /// The work of the daemon. It runs in the daemon's own process, after the fork.

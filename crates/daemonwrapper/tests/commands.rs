@@ -274,7 +274,40 @@ fn a_daemon_that_could_not_come_back_is_not_taken_down() {
     for (option, reason) in [("unfit", "told to be unfit"), ("early-thread", "threads")] {
         let said = place.run("restart", &[option]).expect(1);
         assert!(said.err.contains(reason), "{}", said.err);
+        let left = format!("The daemon that runs, with pid {pid}, was left alone.");
+        assert!(said.err.contains(&left), "{}", said.err);
         assert!(alive(pid));
     }
+    let refusals = place.log().matches("told to be unfit").count();
+    assert_eq!(refusals, 2, "for whoever reads only the log");
     place.run("stop", &["unfit"]).expect(0);
+}
+
+#[test]
+fn check_changes_nothing_and_start_shows_its_warnings() {
+    let place = Place::new();
+    let warning = "warning: the probe was told to warn\n";
+    let said = place.run("check", &["unfit"]).expect(1);
+    assert_eq!(
+        (said.out.as_str(), said.err.as_str()),
+        (
+            "",
+            "the daemon cannot start: the probe was told to be unfit\n"
+        )
+    );
+    let said = place.run("check", &["warns"]).expect(0);
+    assert_eq!(
+        (said.out.as_str(), said.err.as_str()),
+        ("the daemon can start\n", warning)
+    );
+    assert!(!place.pid_file().exists());
+
+    let said = place.run("start", &["warns"]).expect(0);
+    let pid = place.pid();
+    let started = format!("started with pid {pid}\nat your service\n");
+    assert_eq!(said.err, started + warning);
+    place.run("check", &["warns"]).expect(0);
+    assert!(alive(pid));
+    let said = place.run("restart", &["warns"]).expect(0);
+    assert!(said.err.ends_with(warning), "{}", said.err);
 }

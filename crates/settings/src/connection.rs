@@ -118,7 +118,7 @@ pub(crate) fn password_file(constants: &Constants) -> Result<Option<PathBuf>, Er
 
 fn password(constants: &Constants) -> Result<Secret, Error> {
     match password_file(constants)? {
-        Some(path) => first_line(&path),
+        Some(path) => first_line(constants, &path),
         None => Ok(constants
             .get("RABBITMQ_USER_PASSWORD")
             .unwrap_or_default()
@@ -126,10 +126,10 @@ fn password(constants: &Constants) -> Result<Secret, Error> {
     }
 }
 
-fn first_line(path: &Path) -> Result<Secret, Error> {
-    let text = fs::read_to_string(path).map_err(|source| Error::Read {
-        path: path.to_path_buf(),
-        source,
+fn first_line(constants: &Constants, path: &Path) -> Result<Secret, Error> {
+    let text = fs::read_to_string(path).map_err(|error| {
+        let problem = format!("{} cannot be read: {error}", path.display());
+        constants.invalid("RABBITMQ_USER_PASSWORD_FILE", &problem)
     })?;
     Ok(text.lines().next().unwrap_or_default().into())
 }

@@ -246,7 +246,7 @@ fn the_password_may_be_in_a_file() {
     let missing = error(&[("RABBITMQ_USER_PASSWORD_FILE", "/nonexistent/pw")]);
     assert_eq!(
         missing,
-        "cannot read /nonexistent/pw: No such file or directory (os error 2)"
+        "RABBITMQ_USER_PASSWORD_FILE in the environment: /nonexistent/pw cannot be read: No such file or directory (os error 2)"
     );
 }
 

@@ -173,6 +173,12 @@ impl Constants {
         &self.warnings
     }
 
+    /// The name of the file that they are looked for in: `amqp.json`.
+    #[must_use]
+    pub fn file_name(&self) -> String {
+        self.names.file_name()
+    }
+
     /// The file that was read, if there was one.
     #[must_use]
     pub fn file(&self) -> Option<&Path> {

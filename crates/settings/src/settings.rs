@@ -1,6 +1,6 @@
 //! `amqp.json`: the `RABBITMQ_...` constants and their typed views.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 
@@ -16,6 +16,7 @@ use crate::{connection, file, markdown, table};
 #[derive(Debug)]
 pub struct Settings {
     constants: Constants,
+    named_file: Option<PathBuf>,
 }
 
 impl Settings {
@@ -46,7 +47,10 @@ impl Settings {
                 .into_iter()
                 .for_each(|warning| constants.warn(warning));
         }
-        let mut settings = Settings { constants };
+        let mut settings = Settings {
+            constants,
+            named_file: sources.explicit.clone(),
+        };
         settings.warn_of_near_names();
         Ok(settings)
     }
@@ -103,6 +107,15 @@ impl Settings {
     /// `name` is no name, or a constant's value does not do.
     pub fn submodule(&self, name: &str) -> Result<Submodule, Error> {
         Submodule::from_constants(&self.constants, &x_of(name)?)
+    }
+
+    /// The submodule with the name nearest to this one, if it is so near that it may be what was meant. For a program that
+    /// takes new names: one that is near to none is hardly a misspelling.
+    #[must_use]
+    pub fn near_submodule(&self, name: &str) -> Option<String> {
+        let mut known = self.submodule_names();
+        known.extend(table::aliases().map(str::to_ascii_lowercase));
+        nearest(name, known.iter().map(String::as_str)).map(str::to_owned)
     }
 
     /// The schema of all submodules, by name, in the order of [`Settings::submodule_names`].
@@ -231,6 +244,13 @@ impl Settings {
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         self.constants.warnings()
+    }
+
+    /// The file that the command line names in place of the usual ones, if it does. Programs that are to see the same
+    /// settings have to be given it too.
+    #[must_use]
+    pub fn named_file(&self) -> Option<&Path> {
+        self.named_file.as_deref()
     }
 
     /// For messages: the file that was read, or `the defaults`.

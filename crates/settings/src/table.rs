@@ -126,6 +126,11 @@ const SUBMODULES: [(&str, &str, &str, &str); 11] = [
 /// Two submodules whose constants are not called as the submodule is.
 const ALIASES: [(&str, &str); 2] = [("DOWNLOADER", "DOWNER"), ("MARCXML2MODS", "MX2MODS")];
 
+/// Other names of submodules, in upper case.
+pub(crate) fn aliases() -> impl Iterator<Item = &'static str> {
+    ALIASES.iter().map(|(alias, _)| *alias)
+}
+
 /// What a submodule's schema constants end in. The defaults are those of the convention; without one it is the
 /// submodule's name.
 pub(crate) static SCHEMA: [Setting; 6] = [

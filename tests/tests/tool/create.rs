@@ -345,13 +345,21 @@ fn usage_errors() -> Result<()> {
     assert_eq!(outcome.stderr, "--host is required parameter to --create\n");
     assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""));
 
-    let outcome = tool.run(&["--host", "greeter", "--create"])?;
-    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(2), ""));
-    assert!(outcome.stderr.starts_with(
-        "error: argument -s/--host: invalid choice: 'greeter' (choose from 'aleph', 'calibre', "
-    ));
-    assert!(outcome.stderr.contains("'aleph_link_export', 'all')"));
-    assert!(outcome.stderr.contains("set RABBITMQ_GREETER_VIRTUALHOST"));
+    // The first can be no name, the second is a misspelt one.
+    for host in ["my-thing", "calibra"] {
+        let outcome = tool.run(&["--host", host, "--create"])?;
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(2), ""));
+        assert!(outcome.stderr.starts_with(&format!(
+            "error: argument -s/--host: invalid choice: '{host}' (choose from 'aleph', 'calibre', "
+        )));
+        assert!(outcome.stderr.contains("'aleph_link_export', 'all')"));
+        assert_eq!(
+            outcome.stderr.contains("Did you mean 'calibre'? For a new submodule 'calibra', set RABBITMQ_CALIBRA_VIRTUALHOST"),
+            host == "calibra",
+            "{}",
+            outcome.stderr
+        );
+    }
 
     assert_eq!(tool.run(&["--nonsense"])?.code, Some(2));
     Ok(())

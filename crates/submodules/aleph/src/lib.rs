@@ -22,6 +22,7 @@
 
 mod error;
 mod isbn;
+mod look;
 pub mod messages;
 mod parse;
 mod request;
@@ -36,7 +37,7 @@ pub use settings::Settings;
 pub use setup_error::SetupError;
 pub use xserver::{FoundSet, INDEXES, XServer};
 
-use edeposit_amqpdaemon::{Exception, Handler, Sendback, Submodule};
+use edeposit_amqpdaemon::{Exception, Finding, Handler, Sendback, Submodule};
 use edeposit_serializers::Value;
 
 use messages::{CountResult, ISBNToValidate, ISBNValidationResult, Query, Request, Response};
@@ -101,6 +102,10 @@ impl Submodule for Aleph {
 
     fn set_up(settings: Settings) -> anyhow::Result<Self> {
         Ok(Self::new(settings)?)
+    }
+
+    async fn look_around(settings: Self::Settings) -> Vec<Finding> {
+        look::look_around(settings).await
     }
 }
 

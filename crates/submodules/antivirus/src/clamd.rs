@@ -23,6 +23,9 @@ const LONGEST_REPLY: u64 = 16 * 1024;
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(10);
 
+/// How long a clamd may take to show that it is there.
+const LOOK: Duration = Duration::from_secs(5);
+
 /// Waiting between rounds of tries: doubled from the first to the second, and then somewhat varied.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
@@ -87,6 +90,20 @@ impl Clamd {
                 Err(_) => tracing::warn!(%address, "clamd takes no command"),
             }
         }
+    }
+
+    /// The version that the clamd at this address says it is.
+    pub async fn version(address: &Address) -> IoResult<String> {
+        let deadline = Instant::now() + LOOK;
+        let asking = async {
+            let mut stream = connect(address, deadline).await?;
+            stream.write_all(b"zVERSION\0").await?;
+            receive(&mut stream).await
+        };
+        let late = || Error::new(ErrorKind::TimedOut, "it takes too long");
+        timeout_at(deadline, asking)
+            .await
+            .unwrap_or_else(|_| Err(late()))
     }
 
     fn no_verdict(&self, address: &Address) -> AntivirusError {

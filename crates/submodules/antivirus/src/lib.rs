@@ -29,6 +29,7 @@ mod clamd;
 mod clamd_conf;
 mod clamscan;
 mod error;
+mod look;
 pub mod messages;
 mod process;
 mod settings;
@@ -43,7 +44,7 @@ pub use verdict::Verdict;
 use std::fmt;
 use std::sync::Arc;
 
-use edeposit_amqpdaemon::{Exception, Handler, Sendback, Submodule};
+use edeposit_amqpdaemon::{Exception, Finding, Handler, Sendback, Submodule};
 use edeposit_serializers::ErrorKind;
 use indexmap::IndexMap;
 
@@ -159,6 +160,10 @@ impl Submodule for Antivirus {
 
     fn set_up(settings: Settings) -> anyhow::Result<Self> {
         Ok(Self::new(settings))
+    }
+
+    async fn look_around(settings: Self::Settings) -> Vec<Finding> {
+        look::look_around(settings).await
     }
 }
 

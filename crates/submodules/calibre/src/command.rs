@@ -26,6 +26,10 @@ pub(crate) const DIR_VARIABLE: &str = "EDEPOSIT_CALIBRE_DIR";
 /// Where the conversion's directory is in the sandbox.
 pub(crate) const INSIDE: &str = "/edeposit-calibre";
 
+/// What it means that there is no sandbox.
+pub(crate) const UNSANDBOXED: &str =
+    "conversions run without a sandbox: a book can have the converter read files of this machine";
+
 const SEARCH_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// Its first argument is the daemon's number. If that is not its parent, no signal will tell of the daemon's end.
@@ -56,6 +60,8 @@ pub(crate) struct Converter {
     setpriv: PathBuf,
     prlimit: PathBuf,
     bwrap: Option<PathBuf>,
+    /// Why there is no sandbox although there was to be one.
+    unsandboxed: Option<String>,
 }
 
 impl Converter {
@@ -73,6 +79,7 @@ impl Converter {
             setpriv: system("setpriv")?,
             prlimit: system("prlimit")?,
             bwrap: None,
+            unsandboxed: None,
         };
         if settings.sandbox != Sandbox::Off {
             match converter.try_sandbox() {
@@ -80,13 +87,20 @@ impl Converter {
                 Err(reason) if settings.sandbox == Sandbox::Required => {
                     return Err(SetupError::NoSandbox(reason));
                 }
-                Err(reason) => tracing::warn!(
-                    reason,
-                    "conversions run without a sandbox: a book can have the converter read files of this machine; install bubblewrap"
-                ),
+                Err(reason) => converter.unsandboxed = Some(reason),
             }
         }
         Ok(converter)
+    }
+
+    /// The converter itself.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// Why there is no sandbox although there was to be one.
+    pub fn unsandboxed(&self) -> Option<&str> {
+        self.unsandboxed.as_deref()
     }
 
     /// Whether the processes are in a sandbox, which ends with the first of them.

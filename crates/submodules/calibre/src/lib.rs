@@ -30,6 +30,7 @@ mod formats;
 mod group;
 mod job_dir;
 mod log;
+mod look;
 pub mod messages;
 mod oeb;
 mod orphans;
@@ -46,7 +47,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use edeposit_amqpdaemon::{Exception, Handler, Sendback, Submodule};
+use edeposit_amqpdaemon::{Exception, Finding, Handler, Sendback, Submodule};
 use edeposit_serializers::{Value, to_value};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
@@ -138,6 +139,10 @@ impl Submodule for Calibre {
 
     fn set_up(settings: Settings) -> anyhow::Result<Self> {
         Ok(Self::new(settings)?)
+    }
+
+    async fn look_around(settings: Self::Settings) -> Vec<Finding> {
+        look::look_around(settings).await
     }
 }
 

@@ -26,6 +26,7 @@ mod address;
 mod body;
 mod error;
 mod existence;
+mod look;
 mod lookup;
 pub mod messages;
 mod progress;
@@ -41,7 +42,7 @@ pub use setup_error::SetupError;
 use std::fmt;
 use std::sync::Arc;
 
-use edeposit_amqpdaemon::{Exception, Handler, Sendback, Submodule};
+use edeposit_amqpdaemon::{Exception, Finding, Handler, Sendback, Submodule};
 use indexmap::IndexMap;
 use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use reqwest::{Method, Url};
@@ -177,6 +178,10 @@ impl Submodule for Downloader {
 
     fn set_up(settings: Settings) -> anyhow::Result<Self> {
         Ok(Self::new(settings)?)
+    }
+
+    async fn look_around(settings: Self::Settings) -> Vec<Finding> {
+        look::look_around(settings).await
     }
 }
 

@@ -8,6 +8,7 @@
 //! requests out and can be called without a broker; [`FtpManager`] is the handler for a daemon.
 
 mod error;
+mod look;
 mod manager;
 pub mod messages;
 mod password;
@@ -18,7 +19,7 @@ pub use manager::Manager;
 
 use std::sync::Arc;
 
-use edeposit_amqpdaemon::{Exception, Handler, Sendback, Submodule};
+use edeposit_amqpdaemon::{Exception, Finding, Handler, Sendback, Submodule};
 use edeposit_ftp::Settings;
 use tokio::task::spawn_blocking;
 
@@ -46,6 +47,10 @@ impl Submodule for FtpManager {
 
     fn set_up(settings: Settings) -> anyhow::Result<Self> {
         Ok(Self::new(settings))
+    }
+
+    async fn look_around(settings: Self::Settings) -> Vec<Finding> {
+        look::look_around(settings).await
     }
 }
 

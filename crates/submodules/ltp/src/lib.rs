@@ -28,6 +28,7 @@ mod dir;
 mod error;
 mod info;
 mod lock;
+mod look;
 pub mod messages;
 mod package;
 mod publish;
@@ -40,7 +41,7 @@ pub use settings::Settings;
 
 use std::sync::Arc;
 
-use edeposit_amqpdaemon::{Exception, Handler, Sendback, Submodule};
+use edeposit_amqpdaemon::{Exception, Finding, Handler, Sendback, Submodule};
 use edeposit_marc::Record;
 use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
@@ -67,12 +68,6 @@ impl Ltp {
     /// The export directory is missing, cannot be written to, or is on a file system that cannot exchange directories.
     pub fn new(settings: Settings) -> Result<Self, LtpError> {
         let export = Dir::open(&settings.export_dir)?;
-        if export.is_open_to_all()? {
-            tracing::warn!(
-                "everybody on this machine can change packages: chmod o-w {}",
-                settings.export_dir.display()
-            );
-        }
         publish::delete_all_leftovers(&export)?;
         publish::try_exchange(&export)?;
         Ok(Self {
@@ -193,6 +188,10 @@ impl Submodule for Ltp {
 
     fn set_up((settings, mods): Self::Settings) -> anyhow::Result<Self> {
         Ok(Self::new(settings)?.with_mods(mods))
+    }
+
+    async fn look_around(settings: Self::Settings) -> Vec<Finding> {
+        look::look_around(settings.0).await
     }
 }
 

@@ -98,6 +98,7 @@ const fn row(path: &'static str, needs: &'static [Need], programs: &'static [&'s
 const ROWS: &[Row] = &[
     row("crates/testkit/tests/caller.rs", &[RabbitMq], &[]),
     row("crates/testkit/tests/node.rs", &[RabbitMq], &[]),
+    row("crates/amqp/tests", &[RabbitMq], &[]),
     row("crates/pikadaemon/tests", &[RabbitMq], &[]),
     row("crates/submodules/antivirus/tests", &[ClamAv], &[]),
     row("crates/submodules/calibre/tests", &[Calibre], &[]),
@@ -107,6 +108,20 @@ const ROWS: &[Row] = &[
     row("crates/xtask/tests/new_submodule.rs", &[RabbitMq], &[]),
     // Of submodules as `cargo xtask new` makes them.
     row("bins/*/tests", &[RabbitMq], &[]),
+    row(
+        "tests/tests/check",
+        &[RabbitMq, Calibre, ClamAv],
+        &[
+            ALEPH,
+            "edeposit_amqp_antivirusd",
+            "edeposit_amqp_calibredaemon",
+            "edeposit_amqp_downloaderd",
+            FTP_MANAGER,
+            FTP_MONITOR,
+            "edeposit_amqp_ltpd",
+            MODS,
+        ],
+    ),
     row("tests/tests/client", &[RabbitMq], &[]),
     row("tests/tests/daemon", &[RabbitMq], &[ALEPH, TOOL]),
     row(

@@ -2,6 +2,7 @@
 
 use std::error::Error as _;
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use edeposit_marc::xml::excerpt;
 use edeposit_settings::shown_url;
@@ -14,6 +15,9 @@ use crate::{AlephError, Settings, SetupError};
 
 /// How many times a reply may send us on.
 const MAX_REDIRECTS: usize = 3;
+
+/// How long the catalogue may take to show that it is there.
+const LOOK: Duration = Duration::from_secs(5);
 
 const USER_AGENT: &str = concat!("edeposit-aleph/", env!("CARGO_PKG_VERSION"));
 
@@ -49,6 +53,21 @@ impl Http {
             max_reply: settings.max_reply,
             pace: RateLimiter::direct(quota),
         })
+    }
+
+    /// Whether anything answers, whatever it says. It is asked for nothing.
+    pub async fn answers(&self) -> Result<(), String> {
+        let asking = self.client.head(&self.url).timeout(LOOK).send();
+        let Err(error) = asking.await else {
+            return Ok(());
+        };
+        // The innermost reason is the system's, and does not hold the address, in which a password may be.
+        let error = error.without_url();
+        let mut reason: &dyn std::error::Error = &error;
+        while let Some(source) = reason.source() {
+            reason = source;
+        }
+        Err(reason.to_string())
     }
 
     /// The body of the reply to a GET of `path`, once it is this request's turn.

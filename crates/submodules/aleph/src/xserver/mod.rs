@@ -76,6 +76,14 @@ impl XServer {
         })
     }
 
+    /// Whether anything answers there, whatever it says.
+    ///
+    /// # Errors
+    /// Nothing does; the reason.
+    pub(crate) async fn answers(&self) -> Result<(), String> {
+        self.http.answers().await
+    }
+
     /// Searches `base` for `phrase` in an index. None: nothing matches.
     ///
     /// # Errors
