@@ -7,21 +7,18 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 use edeposit_amqp::ConnectionParams;
-use edeposit_daemonwrapper::{Context, ExitWith, Runner, exit};
+use edeposit_daemonwrapper::{Context, ExitWith, exit};
 use edeposit_pikadaemon::{OnMessage, PikaDaemon};
 use edeposit_settings::{Error, Settings, Sources, Submodule};
 use tokio::runtime::Builder;
 use tracing::{info, warn};
 
 use crate::attempts::Attempts;
-use crate::check::Checks;
-use crate::cli::Cli;
 use crate::counters::Counters;
 use crate::handlers::Handlers;
 use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::metrics_server::{MetricsAddress, MetricsServer};
-use crate::process::Process;
 use crate::reporter::Reporter;
 use crate::responder::Responder;
 use crate::stuck::Stuck;
@@ -70,21 +67,21 @@ type Setup = Box<dyn FnOnce() -> anyhow::Result<Box<dyn React>>>;
 /// The name says where it works: virtual host, exchange, queues and keys are the settings `RABBITMQ_GREETER_VIRTUALHOST`
 /// and so on, with defaults by convention; see [`edeposit_settings`].
 pub struct AmqpDaemon {
-    submodule: String,
-    about: String,
-    wiring: Option<Wiring>,
+    pub(crate) submodule: String,
+    pub(crate) about: String,
+    pub(crate) wiring: Option<Wiring>,
     /// Taken when the daemon runs.
     setup: Option<Setup>,
     /// What the submodule needs of its own.
-    frame: Option<Frame>,
-    settings_file: Option<PathBuf>,
-    state_file: Option<PathBuf>,
+    pub(crate) frame: Option<Frame>,
+    pub(crate) settings_file: Option<PathBuf>,
+    pub(crate) state_file: Option<PathBuf>,
     /// The name of this instance.
-    name: String,
-    metrics: Option<MetricsAddress>,
-    wait_for_broker: bool,
+    pub(crate) name: String,
+    pub(crate) metrics: Option<MetricsAddress>,
+    pub(crate) wait_for_broker: bool,
     strict_order: bool,
-    own_command: Option<OwnCommand>,
+    pub(crate) own_command: Option<OwnCommand>,
 }
 
 impl AmqpDaemon {
@@ -187,47 +184,6 @@ impl AmqpDaemon {
     pub fn state_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.state_file = Some(path.into());
         self
-    }
-
-    /// Does what the process's command line says; the shared command line is described by `--help`. Meant to be all of
-    /// `main`, before any thread is started.
-    #[must_use]
-    pub fn run_from_args(mut self) -> ExitCode {
-        let (command, run_own) = self.own_command.take().unzip();
-        let cli = Cli::parse_args(&Runner::program_name(), &self.about, command);
-        let Cli { common, metrics } = match (cli, run_own) {
-            (Ok(cli), _) => cli,
-            (Err(own), Some(run_own)) => return run_own(&own),
-            (Err(_), None) => return ExitCode::FAILURE,
-        };
-        let mut checks = Checks::consuming(&self.submodule)
-            .wired(self.wiring.clone())
-            .metrics(metrics.clone());
-        if let Some(frame) = &self.frame {
-            checks = checks.of_frame(frame);
-        }
-        if common.look_around {
-            return checks.answer_parent(&common);
-        }
-        // Only for the time limits here: what is wrong with the settings is said when the daemon runs, and must not keep
-        // one from being stopped.
-        let drain_time = Settings::load_from(common.settings.as_deref())
-            .and_then(|settings| settings.submodule(&self.submodule))
-            .map_or(Duration::from_secs(30), |submodule| submodule.drain_timeout);
-
-        self.name = common.instance();
-        self.metrics = metrics;
-        self.settings_file = common.settings_file();
-        self.state_file = common.in_state_dir("in-hand");
-        self.wait_for_broker = common.wait;
-        let runner = common.runner(drain_time);
-        let (action, foreground) = (common.action, common.foreground);
-        let mut process = Process {
-            daemon: self,
-            checks,
-            command: common,
-        };
-        runner.run(action, foreground, &mut process)
     }
 
     /// Runs the daemon in this process until [`Context::stop`] is cancelled, without command line, PID file or signals:
