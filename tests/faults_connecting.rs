@@ -179,7 +179,7 @@ async fn session(params: &ConnectionParams) -> Result<(), ConnectError> {
         fn on_message_received<'a>(
             &'a self,
             _: Message,
-            _: &'a Arc<Session>,
+            _: &'a dyn Session,
         ) -> BoxFuture<'a, Result<Settle, PublishError>> {
             Box::pin(async { Ok(Settle::Requeue) })
         }
