@@ -167,7 +167,7 @@ pub fn calibre() -> Result<()> {
 
 /// What brings faults about: `strace`, which ends a process at an exact point of its work, and `chattr`, by which a file can
 /// be had that even root cannot remove.
-pub fn fault_tools() -> Result<()> {
+pub fn tools_for_faults() -> Result<()> {
     let programs = ["/usr/bin/strace", "/usr/bin/chattr"];
     if programs.iter().all(|program| Path::new(program).exists()) {
         return Ok(());

@@ -71,7 +71,7 @@ pub fn run(options: &Options) -> Result<()> {
     if built.is_some() {
         let mut all = vec!["--workspace"];
         all.extend(behind_dashes(None, &options.arguments));
-        tests(&mut steps, &BTreeSet::from(Need::ALL), &[all]);
+        tests(&mut steps, &needs::all(), &[all]);
     }
     steps.finish()
 }

@@ -28,19 +28,6 @@ pub enum Need {
 use Need::*;
 
 impl Need {
-    pub const ALL: [Need; 10] = [
-        Python,
-        Calibre,
-        FakeTime,
-        RabbitMq,
-        ClamAv,
-        ProFtpd,
-        Logrotate,
-        ModsReaders,
-        Sftp,
-        FaultTools,
-    ];
-
     /// The step's name.
     pub fn name(self) -> &'static str {
         match self {
@@ -72,7 +59,7 @@ impl Need {
             Logrotate => setup::logrotate(),
             ModsReaders => setup::mods_readers(),
             Sftp => setup::sftp(),
-            FaultTools => setup::fault_tools(),
+            FaultTools => setup::tools_for_faults(),
         }
     }
 }
@@ -202,4 +189,9 @@ pub fn of<'a>(
         }
     }
     (needs, programs)
+}
+
+/// What any test needs.
+pub fn all() -> BTreeSet<Need> {
+    ROWS.iter().flat_map(|row| row.needs).copied().collect()
 }
