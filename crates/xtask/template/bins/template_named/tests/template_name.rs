@@ -27,6 +27,7 @@ async fn a_request_is_answered() -> Result<()> {
     let daemon = DaemonUnderTest::new("edeposit_amqp_template_named")?;
     daemon.connect_to(&vhost, "TEMPLATE_NAME", &json!({}))?;
     daemon.write_settings("template_name.json", &json!({ "MAX_CHARACTERS": 5 }))?;
+    daemon.run(&["check"])?.success()?;
     daemon.start()?.success()?;
 
     let caller = Caller::connect(&vhost, &schema).await?;

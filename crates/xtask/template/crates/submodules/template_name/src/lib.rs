@@ -41,6 +41,7 @@ impl TemplateName {
     }
 }
 
+/// It needs nothing but RabbitMQ: what else a submodule needs is looked at in `look_around`.
 impl Submodule for TemplateName {
     const NAME: &'static str = "template_name";
     type Settings = Settings;
