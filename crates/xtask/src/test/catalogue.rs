@@ -154,25 +154,26 @@ mod tests {
 
     #[test]
     fn functions_with_their_modules() {
+        // Behind bars, or this very source would seem to have them.
         let source = "
-#[test]
-fn plain() {}
-/// One of tokio's.
-#[tokio::test(flavor = \"multi_thread\")]
-async fn asynchronous() {}
-fn helper() {}
-#[cfg(test)]
-mod inner {
-    #[test]
-    #[ignore = \"run by another\"]
-    fn ignored() {}
-}
-proptest! {
-    #[test]
-    fn property(x in 0..9) {}
-}
+|#[test]
+|fn plain() {}
+|/// One of tokio's.
+|#[tokio::test(flavor = \"multi_thread\")]
+|async fn asynchronous() {}
+|fn helper() {}
+|#[cfg(test)]
+|mod inner {
+|    #[test]
+|    #[ignore = \"run by another\"]
+|    fn ignored() {}
+|}
+|proptest! {
+|    #[test]
+|    fn property(x in 0..9) {}
+|}
 ";
         let expected = ["plain", "asynchronous", "inner::ignored", "property"];
-        assert_eq!(names(source), expected);
+        assert_eq!(names(&source.replace('|', "")), expected);
     }
 }
