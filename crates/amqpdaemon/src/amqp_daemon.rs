@@ -273,6 +273,8 @@ impl AmqpDaemon {
         // session that was drained are told by it.
         let at_work = responder.unfinished();
         handlers.end(HANDLERS_END);
+        // Dropped, it would wait for a look-up of a host name, for as long as that takes.
+        runtime.shutdown_background();
         let by_itself = stop.is_cancelled() && !context.stop().is_cancelled();
         ending(ended?.max(at_work), by_itself.then(|| stuck.count()))
     }

@@ -5,13 +5,13 @@
 //!
 //! - Handlers are polled by a multi-thread runtime with [`THREADS`] workers, which does nothing else. It has neither an I/O driver
 //!   nor timers: tokio would have one of the workers look after them, perhaps the very one that a handler blocks.
-//! - Their sockets, timers and tasks belong to a second runtime, whose worker no handler blocks. Every handler is polled in its
-//!   context, as with tokio-util's `TokioContext`.
+//! - Their sockets, timers and tasks belong to a second runtime, whose worker no handler blocks. Every handler is polled, and
+//!   dropped, in its context.
 //!
-//! What wakes a handler is therefore outside of the workers, nearly always. Then tokio puts it into the queue that all workers
-//! share, and one that is free takes it. There are two exceptions, by tokio's documentation: what a handler wakes by itself is
-//! next on its own worker (the LIFO slot), and what calls `yield_now` is put off there. If a handler blocks right after that, the
-//! other one waits for it. Handlers that share a lock or a channel should not block after they have released it.
+//! So a handler is woken by a thread that is no worker. Then, as tokio's documentation of its runtimes says, it is put into the
+//! queue that all workers share, and one that is free takes it. Two cases are different. What a handler wakes itself comes next
+//! on the same worker (the LIFO slot), and one that calls `yield_now` goes on there; if the worker's handler blocks just then, the
+//! other one waits for it. So handlers that share a lock or a channel should not block right after they have released it.
 //!
 //! What a handler spawns runs on the second runtime and must not block: that is what `spawn_blocking` is for.
 
@@ -26,7 +26,7 @@ use futures::future::BoxFuture;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::{JoinHandle, unconstrained};
 
-/// So many handlers may block their threads at once; any number may wait.
+/// So many handlers may block their threads at once; any number may wait for something without.
 pub(crate) const THREADS: usize = 16;
 
 /// The handlers' runtimes.
@@ -43,7 +43,7 @@ impl Handlers {
     /// Starts the threads.
     ///
     /// # Errors
-    /// The system gives none.
+    /// The system has no descriptors left to wait for sockets with.
     pub(crate) fn start() -> anyhow::Result<Self> {
         let workers = Builder::new_multi_thread()
             .worker_threads(THREADS)
