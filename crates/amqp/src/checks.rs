@@ -6,7 +6,8 @@ use lapin::types::FieldTable;
 use lapin::{Channel, ExchangeKind};
 
 use crate::connect_error::is;
-use crate::link::{Link, within};
+use crate::deadline::within;
+use crate::link::Link;
 use crate::{ConnectError, ConnectionParams, short};
 
 pub(crate) const PASSIVE_QUEUE: QueueDeclareOptions = QueueDeclareOptions {

@@ -14,8 +14,9 @@ use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, ExchangeKind};
 use tokio::time::sleep;
 
+use crate::deadline::within;
 use crate::fitness::{Difference, ExchangeProperties, Properties, QueueProperties};
-use crate::link::{Link, within};
+use crate::link::Link;
 use crate::{ConnectError, ConnectionParams, refusal, said, short};
 
 /// How often it is looked whether RabbitMQ has said that it takes no messages.

@@ -12,8 +12,8 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use async_compat::CompatExt;
-use edeposit_settings::{Node, Tls};
-use lapin::tcp::{OwnedIdentity, OwnedTLSConfig};
+use edeposit_settings::Node;
+use lapin::tcp::OwnedTLSConfig;
 use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo};
 use lapin::{AsyncTcpStream, BasicProperties, Channel, Connection, ConnectionProperties};
 use tokio::net::{TcpStream, lookup_host};
@@ -21,7 +21,9 @@ use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tracing::debug;
 
+use crate::deadline::at_node;
 use crate::guard::{Agreed, Guard, Room, Stash, Stream, guarded_runtime};
+use crate::tls_files::tls_config;
 use crate::{ConnectError, ConnectionParams};
 
 /// An open connection. Dropping it closes the socket at once; [`Link::close`] says goodbye first.
@@ -191,49 +193,6 @@ async fn connect_to(
     })
 }
 
-/// Bounds a step of the set-up in time.
-///
-/// # Errors
-/// It takes longer than `RABBITMQ_CONNECT_TIMEOUT`.
-pub async fn within<F: Future>(
-    params: &ConnectionParams,
-    step: &'static str,
-    future: F,
-) -> Result<F::Output, ConnectError> {
-    bounded(
-        params.address(),
-        params.connection.connect_timeout,
-        step,
-        future,
-    )
-    .await
-}
-
-/// The same while connecting to a node.
-async fn at_node<F: Future>(
-    node: &Node,
-    limit: Duration,
-    step: &'static str,
-    future: F,
-) -> Result<F::Output, ConnectError> {
-    bounded(node.to_string(), limit, step, future).await
-}
-
-async fn bounded<F: Future>(
-    address: String,
-    after: Duration,
-    step: &'static str,
-    future: F,
-) -> Result<F::Output, ConnectError> {
-    timeout(after, future)
-        .await
-        .map_err(|_| ConnectError::Timeout {
-            address,
-            step,
-            after,
-        })
-}
-
 async fn open_socket(node: &Node, limit: Duration) -> Result<(Stream, Socket), ConnectError> {
     let unreachable = |cause| ConnectError::Unreachable {
         address: node.to_string(),
@@ -286,39 +245,6 @@ async fn start_tls(
             address: node.to_string(),
             cause,
         })
-}
-
-/// The files of the settings, read anew for every connection: they may have been renewed.
-fn tls_config(params: &ConnectionParams) -> Result<Option<OwnedTLSConfig>, ConnectError> {
-    let tls = params.connection.tls.as_ref();
-    tls.map(read_tls_files).transpose()
-}
-
-fn read_tls_files(tls: &Tls) -> Result<OwnedTLSConfig, ConnectError> {
-    let read = |setting, path: &std::path::Path| {
-        std::fs::read(path).map_err(|cause| ConnectError::TlsFile {
-            setting,
-            path: path.display().to_string(),
-            cause,
-        })
-    };
-    let cert_chain = match &tls.ca_file {
-        Some(path) => {
-            Some(String::from_utf8_lossy(&read("RABBITMQ_TLS_CA_FILE", path)?).into_owned())
-        }
-        None => None,
-    };
-    let identity = match (&tls.cert_file, &tls.key_file) {
-        (Some(cert), Some(key)) => Some(OwnedIdentity::PKCS8 {
-            pem: read("RABBITMQ_TLS_CERT_FILE", cert)?,
-            key: read("RABBITMQ_TLS_KEY_FILE", key)?,
-        }),
-        _ => None,
-    };
-    Ok(OwnedTLSConfig {
-        identity,
-        cert_chain,
-    })
 }
 
 fn uri(params: &ConnectionParams, node: &Node, room: &Room) -> AMQPUri {
