@@ -296,11 +296,13 @@ async fn a_connection_that_dies_leaves_nobody_waiting() -> Result<()> {
 /// The broker blocks publishing for longer than a confirm may take: all wait, none fails, each arrives once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_memory_alarm_is_waited_for() -> Result<()> {
+    /// Seconds for a confirm: enough for 800 at once on a busy machine.
+    const LIMIT: u32 = 10;
     // A node of its own: an alarm is the whole node's.
     let node = RabbitNode::start()?;
     let vhost = node.vhost("publisher")?;
     vhost.declare(&Schema::new(EXCHANGE)).await?;
-    let params = params(&vhost, vhost.amqp_port(), 1)?;
+    let params = params(&vhost, vhost.amqp_port(), LIMIT)?;
     let link = connect(&params).await?;
     let status = link.connection().status().clone();
     let mut events = link.connection().events_listener().boxed();
@@ -327,7 +329,7 @@ async fn a_memory_alarm_is_waited_for() -> Result<()> {
     let blocked = async || Ok(status.blocked().then_some(()));
     wait_for("publishing is blocked", PATIENCE, blocked).await?;
     // Longer than the limit for a confirm would allow.
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    tokio::time::sleep(Duration::from_secs(LIMIT.into()) + Duration::from_secs(2)).await;
     let waiting = jobs.iter().filter(|(_, job)| !job.is_finished()).count();
     assert!(waiting > 700, "{waiting}");
     node.clear(Alarm::Memory)?;

@@ -12,6 +12,7 @@
 
 mod broker;
 mod child;
+mod configured;
 mod finding;
 mod listening;
 mod places;
@@ -35,9 +36,10 @@ use crate::submodule::Frame;
 use crate::wiring::Wiring;
 
 pub(crate) use child::FLAG;
+use configured::Configured;
 pub use finding::Finding;
 use finding::Kind;
-use report::{File, Report};
+use report::Report;
 
 /// How long a submodule may take to look around.
 const OWN_LIMIT: Duration = Duration::from_secs(20);
@@ -66,15 +68,6 @@ impl Own {
     fn look_around(&self) -> LocalBoxFuture<'static, Vec<Finding>> {
         (self.look_around)(&Sources::of_process(None))
     }
-}
-
-/// What the settings come to.
-struct Configured {
-    /// If it can be used.
-    wiring: Option<Wiring>,
-    files: Vec<File>,
-    warnings: Vec<String>,
-    errors: Vec<Error>,
 }
 
 impl Checks {
@@ -283,54 +276,18 @@ impl Checks {
     }
 
     fn configured(&self, command: &CommandLine) -> Configured {
-        let mut configured = Configured {
-            wiring: None,
-            files: Vec::new(),
-            warnings: Vec::new(),
-            errors: Vec::new(),
-        };
+        let mut configured = Configured::default();
         match Settings::load_from(command.settings_file().as_deref()) {
-            Ok(settings) => self.broker_settings(&settings, &mut configured),
+            Ok(settings) => configured.broker(&settings, &self.submodule, self.wiring.as_ref()),
             Err(error) => configured.errors.push(error),
         }
         if let Some(own) = &self.own {
             match (own.read)(&Sources::of_process(None)) {
-                Ok(all) => {
-                    for constants in all {
-                        configured.warnings.extend_from_slice(constants.warnings());
-                        configured.files.push(File {
-                            name: constants.file_name(),
-                            source: constants.source(),
-                            settings: constants.effective(),
-                        });
-                    }
-                }
+                Ok(all) => all.iter().for_each(|constants| configured.own(constants)),
                 Err(error) => configured.errors.push(error),
             }
         }
         configured
-    }
-
-    fn broker_settings(&self, settings: &Settings, configured: &mut Configured) {
-        configured.warnings.extend_from_slice(settings.warnings());
-        if let Ok(effective) = settings.effective(&self.submodule) {
-            configured.files.push(File {
-                name: settings.constants().file_name(),
-                source: settings.source(),
-                settings: effective,
-            });
-        }
-        let wiring = settings.submodule(&self.submodule).and_then(|submodule| {
-            let wired = self.wiring.clone().map(Ok);
-            wired.unwrap_or_else(|| Wiring::of(settings, &submodule))
-        });
-        match wiring {
-            Ok(wiring) => configured.wiring = Some(wiring),
-            Err(error) => configured.errors.push(error),
-        }
-        let flags = [settings.answer_without_uuid(), settings.tracebacks()];
-        let errors = flags.into_iter().filter_map(Result::err);
-        configured.errors.extend(errors);
     }
 
     /// Where the requests in hand are recorded; a daemon that consumes nothing has none.

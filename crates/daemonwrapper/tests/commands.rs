@@ -37,11 +37,9 @@ fn status_tells_how_the_daemon_stands() {
         said.lines().nth(1).map(str::to_owned)
     };
     let pid = place.start(&["status"]);
-    assert!(
-        second_line().is_some_and(|line| line.starts_with("at your service for ")),
-        "{:?}",
-        second_line()
-    );
+    // It is written when the daemon is ready, which `start` has just heard.
+    let at_service = || second_line().is_some_and(|line| line.starts_with("at your service for "));
+    wait_until("the status to be written", at_service);
     let text = fs::read_to_string(&file).unwrap();
     fs::write(&file, text.replace(&pid.to_string(), "1")).unwrap();
     assert_eq!(second_line(), None, "another process's words");
@@ -56,7 +54,7 @@ fn status_tells_how_the_daemon_stands() {
     place.start(&[]);
     assert_eq!(second_line(), None, "a dead process's words");
     place.run("restart", &["status"]).expect(0);
-    assert!(second_line().is_some());
+    wait_until("the status to be written", at_service);
     place.run("stop", &["status"]).expect(0);
     assert!(!file.exists());
 }
@@ -69,7 +67,9 @@ fn a_status_that_cannot_be_written_does_no_harm() {
     let pid = place.start(&["status"]);
     let status = place.run("status", &["status"]).expect(0).out;
     assert_eq!(status.lines().count(), 1, "{status}");
-    assert!(place.log().contains("cannot write the status file"));
+    wait_until("the log to tell it", || {
+        place.log().contains("cannot write the status file")
+    });
     assert!(alive(pid));
     place.run("stop", &["status"]).expect(0);
 }

@@ -39,7 +39,7 @@ fn copy_directory(from: &Path, to: &Path) -> Result<()> {
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let name = entry.file_name();
-        if name == "target" || name == ".git" {
+        if name == "target" || name == ".git" || entry.path() == target_dir()? {
             continue;
         }
         let target = to.join(&name);

@@ -182,8 +182,9 @@ async fn with_its_consuming_connection(
     let journal = world.daemon.home().join("journal");
     world.daemon.set_env("EDEPOSIT_PUPPET_JOURNAL", journal);
     world.daemon.run(arguments)?.success()?;
-    let consuming = proxy.open().into_iter().find(|one| one.number() == 0);
-    Ok((world, proxy, consuming.context("no first connection")?))
+    // The first of the daemon's own; what `start` has looked by is closed.
+    let consuming = proxy.open().into_iter().min_by_key(|one| one.number());
+    Ok((world, proxy, consuming.context("no connection")?))
 }
 
 async fn until_settled(world: &World) -> Result<()> {

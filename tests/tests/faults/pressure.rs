@@ -39,8 +39,8 @@ impl Slow {
         let settings = json!({ "RABBITMQ_PORT": proxy.port(), "RABBITMQ_PREFETCH": PREFETCH });
         world.daemon.connect_to(&world.vhost, "PUPPET", &settings)?;
         let caller = world.start().await?;
-        let publishing = proxy.open().into_iter().find(|one| one.number() == 1);
-        let publishing = publishing.context("no second connection")?;
+        let publishing = proxy.open().into_iter().max_by_key(|one| one.number());
+        let publishing = publishing.context("no connection")?;
         publishing.throttle(Way::Up, Some(RATE));
         let pid = world.daemon.pid().context("a pid")?;
         Ok(Self {

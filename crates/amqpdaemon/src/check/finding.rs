@@ -59,9 +59,14 @@ impl Finding {
     /// is down. `start` shows it as a warning.
     #[must_use]
     pub fn failed_for_now(text: impl Into<String>) -> Self {
-        let mut finding = Self::new(Kind::Failed, text);
-        finding.may_pass = true;
-        finding
+        Self::failed(text).for_now()
+    }
+
+    /// The same of something else's finding, if that is a failure.
+    #[must_use]
+    pub fn for_now(mut self) -> Self {
+        self.may_pass = self.kind == Kind::Failed;
+        self
     }
 
     /// What to do about it: `start clamd`.

@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::fs;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -175,11 +175,18 @@ impl Drop for Foreground {
 }
 
 pub fn finish(mut command: Command) -> Said {
-    let mut child = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    // A program that was just copied is busy as long as a process that another test has forked meanwhile holds the copy open
+    // for writing: until that one executes its own program.
+    let mut spawned = command.spawn();
+    wait_until("the program to be no longer busy", || {
+        let busy = matches!(&spawned, Err(e) if e.kind() == ErrorKind::ExecutableFileBusy);
+        if busy {
+            spawned = command.spawn();
+        }
+        !busy
+    });
+    let mut child = spawned.unwrap();
     let (mut out, mut err) = (String::new(), String::new());
     let mut stdout = child.stdout.take().unwrap();
     let reader = thread::spawn(move || stdout.read_to_string(&mut out).map(|_| out).unwrap());

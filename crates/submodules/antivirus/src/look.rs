@@ -17,12 +17,11 @@ pub(crate) async fn look_around(settings: Settings) -> Vec<Finding> {
     let scanner = async {
         match settings.use_clamd {
             true => clamds(&settings.clamd).await,
-            false => vec![program("CLAMSCAN", &settings.clamscan).await],
+            false => vec![clamscan(&settings.clamscan).await],
         }
     };
-    let (mut findings, updates) =
-        futures::join!(scanner, program("FRESHCLAM", &settings.freshclam));
-    findings.push(updates);
+    let (mut findings, freshclam) = futures::join!(scanner, freshclam(&settings.freshclam));
+    findings.push(freshclam);
     findings
 }
 
@@ -42,10 +41,28 @@ async fn clamds(addresses: &[Address]) -> Vec<Finding> {
     addresses.iter().zip(versions).map(finding).collect()
 }
 
-async fn program(setting: &str, program: &str) -> Finding {
+async fn clamscan(program: &str) -> Finding {
+    match version(program).await {
+        Ok(version) => Finding::ok(version),
+        Err(problem) => {
+            Finding::failed_for_now(problem).next("install ClamAV, or correct CLAMSCAN")
+        }
+    }
+}
+
+/// Without it, scanning goes on with the signatures that there are.
+async fn freshclam(program: &str) -> Finding {
+    match version(program).await {
+        Ok(version) => Finding::ok(version),
+        Err(problem) => Finding::warning(format!("the database cannot be updated: {problem}"))
+            .next("install freshclam, or correct FRESHCLAM"),
+    }
+}
+
+async fn version(program: &str) -> Result<String, String> {
     let why = match run(program, &["--version"], &[], PROGRAM).await {
         Ok(ended) if ended.status == Some(0) => {
-            return Finding::ok(format!("{program} works: {}", ended.stdout.trim()));
+            return Ok(format!("{program} works: {}", ended.stdout.trim()));
         }
         Ok(ended) => match ended.status {
             Some(status) => format!("it ends with {status}: {}", ended.stderr.trim()),
@@ -54,13 +71,5 @@ async fn program(setting: &str, program: &str) -> Finding {
         Err(AntivirusError::CommandNotFound(_)) => "it is not installed".to_owned(),
         Err(error) => error.to_string(),
     };
-    let text = format!("{program} cannot be run: {why}");
-    let next = format!("install it, or correct {setting}");
-    match setting {
-        // Scanning goes on with the signatures that there are.
-        "FRESHCLAM" => {
-            Finding::warning(format!("{text}; the database cannot be updated")).next(next)
-        }
-        _ => Finding::failed_for_now(text).next(next),
-    }
+    Err(format!("{program} cannot be run: {why}"))
 }

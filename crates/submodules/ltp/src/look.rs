@@ -29,7 +29,7 @@ fn state(settings: &Settings) -> Result<Finding, LtpError> {
 }
 
 /// A warning if everybody can change packages.
-pub(crate) fn open_to_all(settings: &Settings) -> Option<Finding> {
+fn open_to_all(settings: &Settings) -> Option<Finding> {
     let directory = Dir::open(&settings.export_dir).ok()?;
     directory.is_open_to_all().ok()?.then(|| {
         Finding::warning("everybody on this machine can change packages")

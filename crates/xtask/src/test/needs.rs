@@ -107,6 +107,7 @@ const ROWS: &[Row] = &[
             FTP_MONITOR,
             "edeposit_amqp_ltpd",
             MODS,
+            TOOL,
         ],
     ),
     row("tests/tests/client", &[RabbitMq], &[]),
