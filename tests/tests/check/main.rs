@@ -6,10 +6,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use edeposit_amqp::ExchangeKind;
-use edeposit_amqp::options::ExchangeDeclareOptions;
-use edeposit_amqp::types::FieldTable;
+use edeposit_amqp::options::{ExchangeDeclareOptions, QueueDeclareOptions};
+use edeposit_amqp::types::{AMQPValue, FieldTable};
 use edeposit_testkit::xserver::XServer;
-use edeposit_testkit::{Outcome, Schema, wait_until};
+use edeposit_testkit::{Outcome, RabbitNode, Schema, wait_until};
 use edeposit_tests::{PATIENCE, World, catalogue};
 use serde_json::{Value, json};
 
@@ -567,4 +567,90 @@ async fn advice_works_as_it_is_printed() -> Result<()> {
         .run(&["start", "--settings", &named])?
         .success()?;
     Ok(())
+}
+
+/// An input queue of a kind that loses or repeats requests, and rights that are missing.
+#[tokio::test]
+async fn kinds_of_queues_and_rights_are_told() -> Result<()> {
+    let world = World::puppet(&json!({})).await?;
+    let (connection, channel) = world.vhost.connect().await?;
+    let mut stream = FieldTable::default();
+    stream.insert(
+        "x-queue-type".into(),
+        AMQPValue::LongString("stream".into()),
+    );
+    let durable = QueueDeclareOptions {
+        durable: true,
+        ..QueueDeclareOptions::default()
+    };
+    let passing = QueueDeclareOptions {
+        auto_delete: true,
+        ..QueueDeclareOptions::default()
+    };
+    let exclusive = QueueDeclareOptions {
+        exclusive: true,
+        ..durable
+    };
+    for (queue, options, arguments, expected) in [
+        (
+            "stream",
+            durable,
+            stream,
+            "queue 'stream' is stream, durable: ",
+        ),
+        (
+            "passing",
+            passing,
+            FieldTable::default(),
+            "queue 'passing' is classic, not durable, auto-delete: ",
+        ),
+        (
+            "own",
+            exclusive,
+            FieldTable::default(),
+            "queue 'own' is exclusive: ",
+        ),
+    ] {
+        channel
+            .queue_declare(queue.into(), options, arguments)
+            .await?;
+        let settings = json!({ "RABBITMQ_PUPPET_INPUT_QUEUE": queue });
+        world.daemon.connect_to(&world.vhost, "PUPPET", &settings)?;
+        for command in ["check", "start"] {
+            let outcome = world.daemon.run(&[command])?;
+            assert_eq!(outcome.code, Some(1), "{outcome:?}");
+            assert!(words(&outcome).contains(expected), "{outcome:?}");
+        }
+    }
+    connection.close(200, "done".into()).await?;
+
+    let node = RabbitNode::shared()?;
+    node.create_user("checked", "secret")?;
+    let settings = json!({ "RABBITMQ_USER_NAME": "checked", "RABBITMQ_USER_PASSWORD": "secret" });
+    world.daemon.connect_to(&world.vhost, "PUPPET", &settings)?;
+    let permit = |write: &str, read: &str| world.vhost.permit("checked", "^$", write, read);
+    permit(".*", ".*")?;
+    let check = world.daemon.run(&["check"])?.success()?;
+    let unseen = "of what kind it is cannot be seen, as user 'checked' may not configure it";
+    assert_eq!(check.stdout.matches(unseen).count(), 2, "{}", check.stdout);
+    permit(".*", "^$")?;
+    let check = world.daemon.run(&["check"])?;
+    assert_eq!(check.code, Some(1));
+    assert!(
+        check
+            .stdout
+            .contains("denies access while starting to consume"),
+        "{}",
+        check.stdout
+    );
+    permit("^$", ".*")?;
+    let check = world.daemon.run(&["check"])?;
+    assert_eq!(check.code, Some(1));
+    let denied = "user 'checked' may not publish to exchange 'puppet' with key 'result': ";
+    assert!(check.stdout.contains(denied), "{}", check.stdout);
+    // The right is looked at with every message.
+    let start = world.daemon.start()?.success()?;
+    assert!(start.stderr.contains(denied), "{}", start.stderr);
+    world.daemon.stop()?.success()?;
+    node.delete_user("checked")
 }

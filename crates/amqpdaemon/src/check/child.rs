@@ -78,3 +78,18 @@ fn read_all(child: &mut Child, end: Instant) -> std::io::Result<Option<Vec<u8>>>
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The program is this test's own, which does not know the flag.
+    #[test]
+    fn a_program_that_does_not_answer_is_told_of() {
+        let reason = look_around().unwrap_err();
+        assert!(
+            reason.starts_with("the process for it failed (exit status: "),
+            "{reason}"
+        );
+    }
+}
